@@ -1,0 +1,58 @@
+"""What every model is: arrays in, arrays out; configuration stored, knowledge learnt; files without code."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import orjson
+
+from quikapp_ml.errors import Damaged, NotFound
+
+ARRAYS_FILE = "arrays.npz"
+FACTS_FILE = "model.json"
+
+
+class Model(ABC):
+    """A model keeps its configuration in `__init__` and what it has learnt in attributes that end in `_`.
+
+    A saved model is a folder: `arrays.npz` (read without pickle) and `model.json`.
+    """
+
+    name: ClassVar[str]
+    """Registered name, such as `spam-classifier`."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Learnt arrays by name, all finite numbers or fixed-width text."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """Everything else that loading needs, as JSON."""
+
+    @classmethod
+    @abstractmethod
+    def from_parts(cls, arrays: dict[str, np.ndarray[Any, Any]], facts: dict[str, Any]) -> Self:
+        """Build the model again; the opposite of `arrays` and `facts`."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model's two files into the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / ARRAYS_FILE, allow_pickle=False, **self.arrays())
+        (folder / FACTS_FILE).write_bytes(orjson.dumps(self.facts(), option=orjson.OPT_INDENT_2))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved model. Raises NotFound without its files and Damaged when a number in them is not finite."""
+        try:
+            with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            facts = orjson.loads((folder / FACTS_FILE).read_bytes())
+        except FileNotFoundError as error:
+            raise NotFound(f"{folder} holds no saved model: {Path(error.filename).name} is missing") from None
+        except (ValueError, OSError, EOFError, KeyError) as error:
+            raise Damaged(f"{folder} cannot be read as a model: {error}") from error
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise Damaged(f"{folder}: array {name!r} holds a number that is not finite; the model is not loaded")
+        return cls.from_parts(arrays, facts)

@@ -1,0 +1,135 @@
+"""Every setting of the service, once. Values come from the environment; a misspelt name is refused."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic import ValidationError as PydanticValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quikapp_ml.errors import InvalidInput, Problem
+
+OWN_PREFIX = "QUIKAPP_ML_"
+
+
+class Settings(BaseSettings):
+    """The service's settings; each field's description is its manual.
+
+    Empty URLs mean the embedded default inside `home`.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".quikapp-ml",
+        validation_alias="QUIKAPP_ML_HOME",
+        description="Folder of all state: spool, tables, models, databases. One service owns a home at a time.",
+    )
+    host: str = Field("127.0.0.1", validation_alias="QUIKAPP_ML_BIND", description="Address to listen on.")
+    port: int = Field(5008, ge=0, le=65535, validation_alias="PORT", description="Port to listen on; 0 takes a free one.")
+    log_level: str = Field(
+        "info",
+        pattern="^(debug|info|warning|error)$",
+        validation_alias="QUIKAPP_ML_LOG_LEVEL",
+        description="debug, info, warning or error.",
+    )
+
+    databricks_host: str = Field(
+        "", validation_alias="DATABRICKS_HOST", description="Databricks workspace URL; empty: this service itself."
+    )
+    databricks_token: SecretStr = Field(
+        SecretStr(""), validation_alias="DATABRICKS_TOKEN", description="Token for the Databricks workspace."
+    )
+    spark_remote: str = Field(
+        "", validation_alias="SPARK_REMOTE", description="Spark Connect URL (sc://host:port); empty: Sail, in process."
+    )
+    lakehouse_url: str = Field(
+        "",
+        validation_alias="QUIKAPP_ML_LAKEHOUSE_URL",
+        description="Where tables live: a folder or file:// URL; empty: `home`/lakehouse.",
+    )
+    tracking_uri: str = Field(
+        "",
+        validation_alias="MLFLOW_TRACKING_URI",
+        description="MLflow tracking and registry: sqlite:///…, http(s)://…, databricks; empty: `home`/mlflow.db.",
+    )
+    tracking_experiment: str = Field(
+        "quikapp-ml", validation_alias="MLFLOW_EXPERIMENT_NAME", description="MLflow experiment that training logs to."
+    )
+    online_store_url: str = Field(
+        "",
+        validation_alias="QUIKAPP_ML_ONLINE_STORE_URL",
+        description="Online features: sqlite:///path; empty: `home`/online.db.",
+    )
+    state_url: str = Field(
+        "",
+        validation_alias="QUIKAPP_ML_STATE_URL",
+        description="Control state (job runs): an SQLAlchemy URL; empty: `home`/state.db.",
+    )
+
+    alias_poll_seconds: float = Field(
+        2.0,
+        gt=0,
+        validation_alias="QUIKAPP_ML_ALIAS_POLL_SECONDS",
+        description="How often the service asks the registry whether an alias has moved.",
+    )
+    lake_flush_seconds: float = Field(
+        1.0,
+        gt=0,
+        validation_alias="QUIKAPP_ML_LAKE_FLUSH_SECONDS",
+        description="How long accepted events wait at most before they are moved to the Delta tables.",
+    )
+    spool_max_bytes: int = Field(
+        2 * 1024**3,
+        ge=1024**2,
+        validation_alias="QUIKAPP_ML_SPOOL_MAX_BYTES",
+        description="Events are refused (503) while more bytes than this wait for the Delta tables.",
+    )
+    max_body_bytes: int = Field(
+        8 * 1024**2, ge=1024, validation_alias="QUIKAPP_ML_MAX_BODY_BYTES", description="Largest request body accepted."
+    )
+    run_schedules: bool = Field(
+        True,
+        validation_alias="QUIKAPP_ML_RUN_SCHEDULES",
+        description="Whether `serve` runs the bundle's jobs by their schedules.",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings; an unknown QUIKAPP_ML_ name or a bad value is refused with the names allowed."""
+        environment = os.environ if environment is None else environment
+        known = {str(field.validation_alias) for field in cls.model_fields.values()}
+        unknown = sorted(name for name in environment if name.startswith(OWN_PREFIX) and name not in known)
+        if unknown:
+            allowed = ", ".join(sorted(name for name in known if name.startswith(OWN_PREFIX)))
+            raise InvalidInput(f"unknown setting {', '.join(unknown)}; known are {allowed}")
+        given = {name: environment[name] for name in known if environment.get(name)}
+        try:
+            return cls.model_validate(given)
+        except PydanticValidationError as error:
+            problems = tuple(
+                Problem(str(detail["loc"][0]), detail["type"], detail["msg"], "(hidden)")
+                for detail in error.errors(include_url=False)
+            )
+            raise InvalidInput("; ".join(f"{p.path}: {p.message}" for p in problems), problems) from None
+
+    @property
+    def lake_path(self) -> str:
+        """Root of the Delta tables."""
+        return self.lakehouse_url or str(self.home / "lakehouse")
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Tracking and registry URI."""
+        return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def online_url(self) -> str:
+        """URL of the online store."""
+        return self.online_store_url or f"sqlite:///{self.home / 'online.db'}"
+
+    @property
+    def control_state_url(self) -> str:
+        """URL of the control state."""
+        return self.state_url or f"sqlite:///{self.home / 'state.db'}"

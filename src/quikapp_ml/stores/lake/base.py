@@ -1,0 +1,110 @@
+"""Where tables live. One interface; a file a technology; `tests/contracts/test_lake.py` holds them all to it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Table:
+    """A declared table: its full name `catalog.schema.table`, columns, key, and why it exists."""
+
+    name: str
+    columns: pa.Schema
+    key: tuple[str, ...]
+    comment: str
+    partition_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An application transaction of Delta: a writer's name and its ever-growing number."""
+
+    writer: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One entry of a table's history."""
+
+    version: int
+    time: datetime
+    operation: str
+
+
+class Lake(ABC):
+    """Delta tables by name. Times are UTC; rows come and go as Arrow tables."""
+
+    @abstractmethod
+    def ensure(self, table: Table) -> None:
+        """Create the table, or add the columns it lacks. Run twice, it changes nothing.
+
+        Raises Conflict when an existing column has another type.
+        """
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether the table has been created."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Full names of all tables, sorted."""
+
+    @abstractmethod
+    def append(self, name: str, rows: pa.Table, transaction: Transaction | None = None) -> int:
+        """Add rows in one commit and return the table's version.
+
+        Columns that `rows` lacks are null. With a transaction whose number is not greater than the last one of that
+        writer, nothing is written: a retry is harmless. Raises InvalidInput on unknown columns or types that do
+        not fit, NotFound without the table.
+        """
+
+    @abstractmethod
+    def overwrite(self, name: str, rows: pa.Table) -> int:
+        """Replace all rows in one commit and return the table's version."""
+
+    @abstractmethod
+    def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
+        """All rows, of the newest or the named version. The order of rows is not promised.
+
+        Raises NotFound without the table or the version.
+        """
+
+    @abstractmethod
+    def version(self, name: str) -> int:
+        """Newest version. Raises NotFound without the table."""
+
+    @abstractmethod
+    def transaction_number(self, name: str, writer: str) -> int | None:
+        """Number of the writer's last transaction on the table; None when it has written none."""
+
+    @abstractmethod
+    def history(self, name: str, limit: int = 20) -> list[Commit]:
+        """Newest commits first."""
+
+    @abstractmethod
+    def compact(self, name: str) -> None:
+        """Rewrite small files into large ones; rows and older versions stay readable."""
+
+    @abstractmethod
+    def uri(self, name: str) -> str:
+        """Where an engine finds the table's files."""
+
+
+class Compute(ABC):
+    """An engine that answers SQL over tables of a lake."""
+
+    @abstractmethod
+    def query(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int] | None = None) -> pa.Table:
+        """Run one SELECT; `tables` maps each view name used in it to the URI of a Delta table.
+
+        `versions` pins view names to table versions. Raises JobFailed with the engine's message.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the session and the engine back."""
