@@ -27,7 +27,7 @@ class Settings(BaseSettings):
         description="Folder of all state: spool, tables, models, databases. One service owns a home at a time.",
     )
     host: str = Field("127.0.0.1", validation_alias="QUIKAPP_ML_BIND", description="Address to listen on.")
-    port: int = Field(5008, ge=0, le=65535, validation_alias="PORT", description="Port to listen on; 0 takes a free one.")
+    port: int = Field(5008, ge=0, le=65535, validation_alias="PORT", description="Port to listen on; 0: a free one.")
     log_level: str = Field(
         "info",
         pattern="^(debug|info|warning|error)$",

@@ -20,6 +20,7 @@ MAX_ID_LENGTH = 128
 MAX_CONTENT_LENGTH = 40_000
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 EARLIEST_EVENT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+_TIME_FORMAT = "must be a string, an ISO 8601 time such as 2026-11-23T08:00:00+00:00"
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -42,7 +43,9 @@ def _aware_time(value: object) -> datetime:
         try:
             parsed = datetime.fromisoformat(value)
         except ValueError:
-            raise PydanticCustomError("time_format", "must be an ISO 8601 time, such as 2026-11-23T08:00:00+00:00") from None
+            raise PydanticCustomError(
+                "time_format", "must be an ISO 8601 time, such as 2026-11-23T08:00:00+00:00"
+            ) from None
     else:
         raise PydanticCustomError("time_format", "must be a string, an ISO 8601 time such as 2026-11-23T08:00:00+00:00")
     if parsed.tzinfo is None:
@@ -234,8 +237,7 @@ Event = (
 )  # fmt: skip
 
 EVENT_TYPES: dict[str, type[EventBase]] = {
-    cls.model_fields["type"].annotation.__args__[0]: cls  # type: ignore[union-attr]
-    for cls in Event.__args__
+    cls.model_fields["type"].annotation.__args__[0]: cls for cls in Event.__args__
 }
 
 ROW_COLUMNS = (
