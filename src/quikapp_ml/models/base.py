@@ -1,6 +1,7 @@
 """What every model is: arrays in, arrays out; configuration stored, knowledge learnt; files without code."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,6 +22,16 @@ class Model(ABC):
 
     name: ClassVar[str]
     """Registered name, such as `spam-classifier`."""
+
+    inputs: ClassVar[Mapping[str, str]]
+    """Columns that `predict` reads: name → MLflow type (string, double, long, boolean)."""
+
+    outputs: ClassVar[Mapping[str, str]]
+    """Columns that `predict` gives, in the same form."""
+
+    @abstractmethod
+    def predict(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """Answer a batch given as columns of equal length; the MLflow artefact of the model is this method."""
 
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:

@@ -1,0 +1,22 @@
+"""What feature views count: who did what, where, and towards whom. Derived from events, one or more an event."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ActivityKind = Literal["posted", "replied", "mentioned", "reacted", "read", "joined", "left", "reported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One thing that somebody did; `at` is the event time in seconds since 1970.
+
+    `replied`, `reacted` and `reported` point at another's message: `message_id` is that message (for a reply, the first
+    of its thread) and `other_user_id` its author. `mentioned` points at the person named.
+    """
+
+    kind: ActivityKind
+    at: float
+    user_id: str
+    channel_id: str
+    message_id: str | None = None
+    other_user_id: str | None = None

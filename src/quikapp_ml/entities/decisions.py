@@ -1,0 +1,178 @@
+"""What the service answers: frozen values without a web framework; their fields are the HTTP contract's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ItemType = Literal["channel", "user", "message"]
+SpamAction = Literal["allow", "flag", "throttle", "hold", "block"]
+SentimentLabel = Literal["negative", "neutral", "positive"]
+
+ITEM_TYPES: tuple[ItemType, ...] = ("channel", "user", "message")
+SENTIMENT_LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """The model version that answered; version `rules` means that no model could."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is recommended: a code for programs and a sentence for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedItem:
+    """One place of a recommendation list; `rank` begins at 1."""
+
+    item_id: str
+    item_type: ItemType
+    score: float
+    rank: int
+    source: str
+    reasons: tuple[Reason, ...]
+    contributions: Mapping[str, float] | None = None
+    """What each feature added to the score; only when it was asked for (`explain`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationAnswer:
+    """Recommendations for one person."""
+
+    decision_id: str
+    user_id: str
+    recommendations: tuple[RecommendedItem, ...]
+    model: ModelRef
+    experiment: Mapping[str, Any] | None = None
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """One place of a ranking; `rank` begins at 1."""
+
+    item_id: str
+    score: float
+    rank: int
+    contributions: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankAnswer:
+    """The given items in a better order."""
+
+    decision_id: str
+    user_id: str
+    items: tuple[RankedItem, ...]
+    model: ModelRef
+    experiment: Mapping[str, Any] | None = None
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a text: characters `start` to `end` (exclusive)."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One signal of a spam check; its weight is a part of the logit."""
+
+    signal: str
+    weight: float
+    detail: str
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpamAnswer:
+    """A spam check: `bias` plus the weights of all evidence is `logit`, whose logistic is `spam_probability`."""
+
+    decision_id: str
+    is_spam: bool
+    spam_probability: float
+    action: SpamAction
+    abuse: Mapping[str, float]
+    evidence: tuple[Evidence, ...]
+    bias: float
+    logit: float
+    model: ModelRef
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentReading:
+    """The sentiment of one message; `scores` add up to 1."""
+
+    id: str
+    sentiment: SentimentLabel
+    scores: Mapping[SentimentLabel, float]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageProblem:
+    """Why one message of a list could not be read; the others were."""
+
+    id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentAnswer:
+    """Sentiment of a list of messages; `summary` counts the labels and averages the scores."""
+
+    decision_id: str
+    results: tuple[SentimentReading, ...]
+    errors: tuple[MessageProblem, ...]
+    summary: Mapping[str, Any]
+    model: ModelRef
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one event of a list was not taken; `path` names the field."""
+
+    index: int
+    code: str
+    message: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a list of events: the accepted ones are on the disk."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer as the ledger keeps it (table `decisions`)."""
+
+    decision_id: str
+    kind: Literal["recommendations", "rank", "spam-check", "sentiment"]
+    user_id: str | None
+    model: ModelRef
+    request: Mapping[str, Any]
+    answer: Mapping[str, Any]
+    latency_ms: float
+    features: Mapping[str, Any] = field(default_factory=dict)
+    model_number: int | None = None
+    """Number of the version in the registry; None for a starter model that is not registered yet."""
+    propensity: float | None = None
+    degraded: bool = False

@@ -1,0 +1,95 @@
+"""Every table of the lakehouse, declared once: bronze as it came, silver cleaned, features and labels for models."""
+
+import pyarrow as pa
+
+from quikapp_ml.stores.lake.base import Table
+
+CATALOG = "quikapp_ml"
+
+_TIME = pa.timestamp("us", tz="UTC")
+_TEXT = pa.string()
+
+
+def _columns(**types: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in types.items()])
+
+
+EVENTS = Table(
+    name=f"{CATALOG}.bronze.events",
+    columns=_columns(
+        event_id=_TEXT, type=_TEXT, event_time=_TIME, ingest_time=_TIME, user_id=_TEXT, channel_id=_TEXT,
+        message_id=_TEXT, thread_id=_TEXT, target_user_id=_TEXT, content=_TEXT, attributes=_TEXT,
+    ),
+    key=("event_id",),
+    comment="Every accepted event, once. `event_time` is when it happened, `ingest_time` when it was learnt of; "
+    "fields without a column of their own are JSON in `attributes`.",
+)  # fmt: skip
+
+DECISIONS = Table(
+    name=f"{CATALOG}.bronze.decisions",
+    columns=_columns(
+        decision_id=_TEXT, kind=_TEXT, decided_at=_TIME, user_id=_TEXT, model_name=_TEXT, model_version=_TEXT,
+        model_number=pa.int64(), degraded=pa.bool_(), experiment=_TEXT, variant=_TEXT, propensity=pa.float64(),
+        request=_TEXT, features=_TEXT, answer=_TEXT, latency_ms=pa.float64(),
+    ),
+    key=("decision_id",),
+    comment="Every answer: who asked, which model answered, from which features, with what result (JSON texts), "
+    "and how long it took. IP addresses are keyed hashes.",
+)  # fmt: skip
+
+FEEDBACK = Table(
+    name=f"{CATALOG}.bronze.feedback",
+    columns=_columns(
+        feedback_id=_TEXT, decision_id=_TEXT, received_at=_TIME, user_id=_TEXT, item_id=_TEXT, action=_TEXT,
+        value=pa.float64(), comment=_TEXT,
+    ),
+    key=("feedback_id",),
+    comment="What people did with an answer; joins `decisions` by `decision_id`.",
+)  # fmt: skip
+
+MESSAGES = Table(
+    name=f"{CATALOG}.silver.messages",
+    columns=_columns(
+        message_id=_TEXT, channel_id=_TEXT, user_id=_TEXT, thread_id=_TEXT, posted_at=_TIME, content=_TEXT,
+        is_bot=pa.bool_(), is_deleted=pa.bool_(), edited_at=_TIME, n_reactions=pa.int64(), n_replies=pa.int64(),
+        n_reports=pa.int64(),
+    ),
+    key=("channel_id", "message_id"),
+    comment="Messages as they are now: the newest text, and how others reacted.",
+)  # fmt: skip
+
+ACTIVITIES = Table(
+    name=f"{CATALOG}.silver.activities",
+    columns=_columns(
+        event_id=_TEXT, event_time=_TIME, ingest_time=_TIME, kind=_TEXT, user_id=_TEXT, channel_id=_TEXT,
+        other_user_id=_TEXT,
+    ),
+    key=("event_id", "kind", "other_user_id"),
+    comment="Who did what, where, and towards whom: one row for each thing that feature views count.",
+)  # fmt: skip
+
+SPAM_LABELS = Table(
+    name=f"{CATALOG}.ml.spam_labels",
+    columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=_TIME),
+    key=("channel_id", "message_id"),
+    comment="`spam` where people reported a message as spam, `ham` for ordinary messages that nobody reported.",
+)
+
+SENTIMENT_LABELS = Table(
+    name=f"{CATALOG}.ml.sentiment_labels",
+    columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=_TIME),
+    key=("channel_id", "message_id"),
+    comment="negative, neutral or positive, read off the reactions that others put on a message.",
+)
+
+PROMOTIONS = Table(
+    name=f"{CATALOG}.ml.promotions",
+    columns=_columns(
+        model_name=_TEXT, candidate=pa.int64(), champion=pa.int64(), metric=_TEXT, candidate_value=pa.float64(),
+        champion_value=pa.float64(), promoted=pa.bool_(), reason=_TEXT, decided_at=_TIME,
+    ),
+    key=("model_name", "candidate"),
+    comment="What the gate decided about each trained version, and why.",
+)  # fmt: skip
+
+TABLES = (EVENTS, DECISIONS, FEEDBACK, MESSAGES, ACTIVITIES, SPAM_LABELS, SENTIMENT_LABELS, PROMOTIONS)

@@ -1,0 +1,43 @@
+"""Online state: documents that answers are computed from. One interface; a file a technology."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+
+Changes = Mapping[str, Mapping[str, bytes | None]]
+"""Namespace → key → new document, or None to take it away."""
+
+
+class OnlineStore(ABC):
+    """Documents (bytes) by namespace and key, and how far through the spool they have been brought."""
+
+    @abstractmethod
+    def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Documents in the order of the keys; None where there is none."""
+
+    @abstractmethod
+    def items(self, namespace: str) -> Iterator[tuple[str, bytes]]:
+        """All documents of a namespace, in no promised order."""
+
+    @abstractmethod
+    def count(self, namespace: str) -> int:
+        """How many documents a namespace holds."""
+
+    @abstractmethod
+    def write(self, changes: Changes, checkpoint: int | None = None) -> None:
+        """Write all changes, and the checkpoint if given, in one transaction: all of it or nothing.
+
+        Raises StorageFailed when the store does not take it.
+        """
+
+    @property
+    @abstractmethod
+    def checkpoint(self) -> int:
+        """Sequence number of the spool up to which the documents are complete; 0 at first."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether the store can be read now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the connection back."""
