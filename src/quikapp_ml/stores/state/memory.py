@@ -1,0 +1,84 @@
+"""Control state in memory: for tests, and the plainest reading of the interface."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from quikapp_ml.errors import NotFound
+from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
+
+
+class MemoryJobRuns(JobRuns):
+    """Runs of jobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, JobRun] = {}
+
+    def start_run(self, job: str, trigger: str, parameters: Mapping[str, str], now: datetime) -> JobRun:
+        """Keep a new run."""
+        run_id = len(self._runs) + 1
+        return self._keep(JobRun(run_id, job, trigger, RunState.RUNNING, now, parameters=dict(parameters)))
+
+    def resume_run(self, run_id: int) -> JobRun:
+        """Set it back to running."""
+        return self._keep(replace(self.run(run_id), state=RunState.RUNNING, ended_at=None, message=""))
+
+    def finish_run(self, run_id: int, state: RunState, message: str, now: datetime) -> JobRun:
+        """Keep how it ended, with its attempts."""
+        run = self.run(run_id)
+        attempts = tuple(
+            replace(attempt, state=state, message=message, ended_at=now)
+            if attempt.state == RunState.RUNNING
+            else attempt
+            for attempt in run.attempts
+        )
+        return self._keep(replace(run, state=state, message=message, ended_at=now, attempts=attempts))
+
+    def start_task(self, run_id: int, task: str, log_path: str, now: datetime) -> TaskAttempt:
+        """Keep the next attempt."""
+        run = self.run(run_id)
+        number = 1 + sum(attempt.task == task for attempt in run.attempts)
+        attempt = TaskAttempt(run_id, task, number, RunState.RUNNING, now, log_path=log_path)
+        self._keep(replace(run, attempts=(*run.attempts, attempt)))
+        return attempt
+
+    def finish_task(self, attempt: TaskAttempt, state: RunState, message: str, now: datetime) -> TaskAttempt:
+        """Keep how the attempt ended."""
+        run = self.run(attempt.run_id)
+        key = (attempt.task, attempt.number)
+        if key not in {(each.task, each.number) for each in run.attempts}:
+            raise NotFound(f"run {attempt.run_id} has no attempt {attempt.number} at task {attempt.task!r}")
+        finished = replace(attempt, state=state, message=message, ended_at=now)
+        attempts = tuple(finished if (each.task, each.number) == key else each for each in run.attempts)
+        self._keep(replace(run, attempts=attempts))
+        return finished
+
+    def run(self, run_id: int) -> JobRun:
+        """The run as kept."""
+        if run_id not in self._runs:
+            raise NotFound(f"there is no run {run_id}")
+        return self._runs[run_id]
+
+    def runs(self, limit: int = 20, job: str | None = None, state: RunState | None = None) -> list[JobRun]:
+        """Newest first."""
+        newest_first = sorted(self._runs.values(), key=lambda run: run.run_id, reverse=True)
+        return [run for run in newest_first if job in (None, run.job) and state in (None, run.state)][:limit]
+
+    def _keep(self, run: JobRun) -> JobRun:
+        self._runs[run.run_id] = run
+        return run
+
+
+class MemoryControlState(ControlState):
+    """Forgotten with the process."""
+
+    def __init__(self) -> None:
+        self._job_runs = MemoryJobRuns()
+
+    @property
+    def job_runs(self) -> JobRuns:
+        """Runs in memory."""
+        return self._job_runs
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,161 @@
+"""What every control state does, in memory and in SQL."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from quikapp_ml.errors import Conflict, InvalidInput, NotFound, StorageFailed
+from quikapp_ml.stores.state import open_state
+from quikapp_ml.stores.state.base import ControlState, JobRuns, RunState
+
+NIGHT = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
+LATER = NIGHT + timedelta(minutes=3)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ControlState]:
+    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'deep' / 'state.db'}"
+    opened = open_state(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def runs(state: ControlState) -> JobRuns:
+    return state.job_runs
+
+
+def test_a_started_run_is_running_and_keeps_what_it_was_given(runs: JobRuns) -> None:
+    run = runs.start_run("ml_pipeline", "manual", {"model": "spam-classifier"}, NIGHT)
+    assert run == runs.run(run.run_id)
+    assert (run.job, run.trigger, run.state, run.started_at) == ("ml_pipeline", "manual", RunState.RUNNING, NIGHT)
+    assert (run.ended_at, run.message, dict(run.parameters)) == (None, "", {"model": "spam-classifier"})
+
+
+def test_run_ids_grow_and_the_newest_run_comes_first(runs: JobRuns) -> None:
+    ids = [runs.start_run("ml_pipeline", "schedule", {}, NIGHT).run_id for _ in range(4)]
+    assert ids == sorted(set(ids))
+    assert [run.run_id for run in runs.runs(limit=3)] == ids[:0:-1]
+
+
+def test_runs_are_chosen_by_job_and_state(runs: JobRuns) -> None:
+    first = runs.start_run("ml_pipeline", "manual", {}, NIGHT)
+    other = runs.start_run("another_job", "manual", {}, NIGHT)
+    runs.finish_run(first.run_id, RunState.SUCCEEDED, "", LATER)
+    assert [run.run_id for run in runs.runs(job="another_job")] == [other.run_id]
+    assert [run.run_id for run in runs.runs(state=RunState.SUCCEEDED)] == [first.run_id]
+    assert runs.runs(job="ml_pipeline", state=RunState.RUNNING) == []
+
+
+def test_attempts_are_numbered_for_each_task_and_kept_in_order(runs: JobRuns) -> None:
+    run_id = runs.start_run("ml_pipeline", "manual", {}, NIGHT).run_id
+    first = runs.start_task(run_id, "train", "/logs/1", NIGHT)
+    runs.finish_task(first, RunState.FAILED, "exit code 1", LATER)
+    other = runs.start_task(run_id, "deploy", "", LATER)
+    second = runs.start_task(run_id, "train", "/logs/2", LATER)
+    done = runs.finish_task(second, RunState.SUCCEEDED, "", LATER)
+    run = runs.run(run_id)
+    assert [(each.task, each.number, each.state) for each in run.attempts] == [
+        ("train", 1, RunState.FAILED),
+        ("deploy", 1, RunState.RUNNING),
+        ("train", 2, RunState.SUCCEEDED),
+    ]
+    assert run.attempts[0].message == "exit code 1"
+    assert run.last_attempts() == {"train": done, "deploy": other}
+
+
+def test_a_finished_run_leaves_no_attempt_running(runs: JobRuns) -> None:
+    run_id = runs.start_run("ml_pipeline", "manual", {}, NIGHT).run_id
+    done = runs.finish_task(runs.start_task(run_id, "features", "", NIGHT), RunState.SUCCEEDED, "", NIGHT)
+    runs.start_task(run_id, "train", "", NIGHT)
+    run = runs.finish_run(run_id, RunState.LOST, "its process is gone", LATER)
+    assert (run.state, run.ended_at, run.message) == (RunState.LOST, LATER, "its process is gone")
+    assert run.attempts[0] == done
+    assert (run.attempts[1].state, run.attempts[1].ended_at) == (RunState.LOST, LATER)
+
+
+def test_a_run_can_be_resumed_and_goes_on_numbering(runs: JobRuns) -> None:
+    run_id = runs.start_run("ml_pipeline", "manual", {}, NIGHT).run_id
+    runs.finish_task(runs.start_task(run_id, "train", "", NIGHT), RunState.FAILED, "no", NIGHT)
+    runs.finish_run(run_id, RunState.FAILED, "train failed", NIGHT)
+    resumed = runs.resume_run(run_id)
+    assert (resumed.state, resumed.ended_at, resumed.message) == (RunState.RUNNING, None, "")
+    assert runs.start_task(run_id, "train", "", LATER).number == 2
+
+
+def test_times_come_back_in_utc(runs: JobRuns) -> None:
+    cest = timezone(timedelta(hours=2))
+    run = runs.start_run("ml_pipeline", "manual", {}, NIGHT.astimezone(cest))
+    assert runs.run(run.run_id).started_at == NIGHT
+
+
+def test_what_does_not_exist_is_not_found(runs: JobRuns) -> None:
+    attempt = runs.start_task(runs.start_run("ml_pipeline", "manual", {}, NIGHT).run_id, "train", "", NIGHT)
+    with pytest.raises(NotFound, match="run 99"):
+        runs.run(99)
+    with pytest.raises(NotFound, match="run 99"):
+        runs.resume_run(99)
+    with pytest.raises(NotFound, match="run 99"):
+        runs.finish_run(99, RunState.FAILED, "", NIGHT)
+    with pytest.raises(NotFound, match="run 99"):
+        runs.start_task(99, "train", "", NIGHT)
+    with pytest.raises(NotFound, match="attempt 7"):
+        runs.finish_task(type(attempt)(**{**vars(attempt), "number": 7}), RunState.FAILED, "", NIGHT)
+
+
+def test_runs_survive_reopening(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    first = open_state(url)
+    run = first.job_runs.start_run("ml_pipeline", "manual", {"a": "b"}, NIGHT)
+    first.close()
+    second = open_state(url)
+    assert second.job_runs.runs() == [run]
+    second.close()
+
+
+def test_two_openers_write_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    states = [open_state(url) for _ in range(2)]
+
+    def start_many(runs: JobRuns) -> None:
+        for _ in range(25):
+            run = runs.start_run("ml_pipeline", "manual", {}, NIGHT)
+            runs.start_task(run.run_id, "train", "", NIGHT)
+
+    threads = [threading.Thread(target=start_many, args=(state.job_runs,)) for state in states]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = states[0].job_runs.runs(limit=100)
+    assert len(found) == 50
+    assert all(len(run.attempts) == 1 for run in found)
+    for state in states:
+        state.close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    open_state(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE schema_version SET version = 99")
+    connection.close()
+    with pytest.raises(Conflict, match="schema version 99"):
+        open_state(f"sqlite:///{path}")
+
+
+def test_a_file_that_is_no_database_is_a_storage_failure(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageFailed, match=r"state\.db"):
+        open_state(f"sqlite:///{path}")
+
+
+def test_an_unknown_scheme_is_refused_without_showing_credentials() -> None:
+    with pytest.raises(InvalidInput, match="'mongodb' is unknown; use one of") as refused:
+        open_state("mongodb://user:secret@host/db")
+    assert "secret" not in str(refused.value)
