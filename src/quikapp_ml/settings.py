@@ -1,10 +1,12 @@
 """Every setting of the service, once. Values come from the environment; a misspelt name is refused."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic import ValidationError as PydanticValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,7 +23,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    home: Path = Field(
+    home: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         default_factory=lambda: Path.home() / ".quikapp-ml",
         validation_alias="QUIKAPP_ML_HOME",
         description="Folder of all state: spool, tables, models, databases. One service owns a home at a time.",
@@ -133,3 +135,29 @@ class Settings(BaseSettings):
     def control_state_url(self) -> str:
         """URL of the control state."""
         return self.state_url or f"sqlite:///{self.home / 'state.db'}"
+
+
+def manual() -> str:
+    """The page `docs/settings.md`: every setting with its meaning and default."""
+    lines = [
+        "# Settings",
+        "",
+        "All settings are environment variables. A misspelt `QUIKAPP_ML_…` name is refused, and so is a bad value.",
+        "Made from `src/quikapp_ml/settings.py` by `python -m quikapp_ml.settings > docs/settings.md`.",
+        "",
+        "| variable | meaning | default |",
+        "|---|---|---|",
+    ]
+    for field in Settings.model_fields.values():
+        if field.default_factory is not None:
+            default = "`~/.quikapp-ml`"
+        elif isinstance(field.default, SecretStr) or field.default == "":
+            default = ""
+        else:
+            default = f"`{field.default}`"
+        lines.append(f"| `{field.validation_alias}` | {field.description} | {default} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manual())
