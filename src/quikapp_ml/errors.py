@@ -23,6 +23,7 @@ class Problem:
     code: str
     message: str
     given: str | None = None
+    allowed: str | None = None
 
 
 class QuikAppMLError(Exception):

@@ -4,6 +4,7 @@ An event has two clocks: `event_time`, when it happened, and `ingest_time`, when
 """
 
 import re
+import reprlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -21,6 +22,8 @@ MAX_CONTENT_LENGTH = 40_000
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 EARLIEST_EVENT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _TIME_FORMAT = "must be a string, an ISO 8601 time such as 2026-11-23T08:00:00+00:00"
+_REPR = reprlib.Repr()  # never walks all of a large value, nor deeper than a few levels
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = 200
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -276,14 +279,14 @@ def parse_event(given: object, *, now: datetime) -> Event:
 
 def problem_of(detail: Mapping[str, Any], *, skip: int = 0) -> Problem:
     """Turn one pydantic error into our shape; `skip` drops leading parts of its location."""
-    path = ".".join(str(part) for part in detail["loc"][skip:])
+    path = ".".join(str(part)[:MAX_ID_LENGTH] for part in detail["loc"][skip:])
     given = None if detail["type"] == "missing" else short(detail["input"])
     return Problem(path=path, code=detail["type"], message=detail["msg"], given=given)
 
 
 def short(value: object, limit: int = 80) -> str:
     """Print a given value in at most `limit` characters, safe for logs and error messages."""
-    text = ascii(value) if not isinstance(value, str) or not value.isprintable() else repr(value)
+    text = _REPR.repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
