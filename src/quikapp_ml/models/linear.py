@@ -46,7 +46,7 @@ class LinearHead:
         missing = [name for name in self.names if name not in at]
         if missing:
             raise InvalidInput(f"the model needs the features {', '.join(missing)}; given were {', '.join(names)}")
-        return np.ascontiguousarray(features[:, [at[name] for name in self.names]])
+        return np.array(features[:, [at[name] for name in self.names]], dtype=float, order="C")
 
     def contributions(self, features: Floats) -> Floats:
         """(n_items, n_features): what each feature adds to the logit of each item."""
