@@ -29,7 +29,8 @@ class Damage:
 class Spool(ABC):
     """Frames in the order of their sequence numbers, kept until released.
 
-    `append` may be called from any thread. Numbers grow by one and are never used twice, not even after a restart.
+    All of it may be called from any thread. Numbers grow, mostly by one, and are never used twice, not even after a
+    restart.
     """
 
     @abstractmethod
@@ -38,23 +39,27 @@ class Spool(ABC):
 
         The frame survives the end of this process at once, and a power cut once `durable` says so. Raises Overloaded
         when too much waits already and StorageFailed when the disk does not take it; then nothing was written.
+        Raises ValueError for rows or a table name that could not be read back as they were given.
         """
 
     @abstractmethod
     async def durable(self, sequence: int) -> None:
-        """Return when all frames up to the number are on the disk. Waiting callers share one fsync."""
+        """Return when all frames up to the number are on the disk. Waiting callers share one fsync.
+
+        Raises StorageFailed when that cannot be said: the frames must not be acknowledged.
+        """
 
     @abstractmethod
     def sync(self) -> int:
-        """Put all frames on the disk now and return the last number."""
+        """Put all frames on the disk now and return the last number. Raises StorageFailed."""
 
     @abstractmethod
     def read(self, after: int) -> Iterator[Frame]:
-        """Durable frames with greater numbers than `after`, in order."""
+        """Durable frames with greater numbers than `after` that are not released, in order."""
 
     @abstractmethod
     def release(self, through: int) -> None:
-        """Allow the frames up to the number to be forgotten."""
+        """Allow the frames up to the number to be forgotten; a restart may still show some of them."""
 
     @abstractmethod
     def skip_to(self, sequence: int) -> None:
@@ -83,6 +88,11 @@ class Spool(ABC):
     @abstractmethod
     def damages(self) -> tuple[Damage, ...]:
         """What was found damaged when the spool was opened."""
+
+    @property
+    @abstractmethod
+    def failure(self) -> str | None:
+        """Why nothing can be written until a restart; None while all is well."""
 
     @abstractmethod
     def close(self) -> None:

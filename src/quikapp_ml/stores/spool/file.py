@@ -1,34 +1,22 @@
 """The spool in a folder: append-only segment files, one fsync for all that wait."""
 
 import asyncio
-import errno
 import logging
 import os
 import threading
 import uuid
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from quikapp_ml.errors import Overloaded, StorageFailed
+from quikapp_ml.errors import Damaged, Overloaded, StorageFailed
+from quikapp_ml.stores.spool import segments
 from quikapp_ml.stores.spool.base import Damage, Frame, Spool
-from quikapp_ml.stores.spool.frames import Gap, Place, decode, encode, scan
+from quikapp_ml.stores.spool.frames import encode
 
 logger = logging.getLogger(__name__)
 
-SEGMENT_BYTES = 64 * 1024**2
-SUFFIX = ".spool"
-
-
-@dataclass
-class Segment:
-    """One file and the places of its frames; its name is the first number that it may hold."""
-
-    path: Path
-    first: int
-    size: int = 0
-    places: list[Place] = field(default_factory=list)
+SEGMENT_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -47,122 +35,74 @@ class FileSpool(Spool):
         self.segment_bytes = segment_bytes
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
-        self._waiters: deque[_Waiter] = deque()
+        self._one_fsync = threading.Lock()
+        self._waiters: list[_Waiter] = []
         self._failure: str | None = None
         self._closing = False
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._writer_id = self._load_writer_id()
-            self._segments, self._damages = self._recover()
-            self._last = self._last_known()
-            self._durable = self._last
-            self._file = self._open_last_segment()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._writer_id = _load_writer_id(folder)
+            self._open()
         except OSError as error:
             raise StorageFailed(f"the spool {folder} cannot be opened: {error.strerror}") from error
-        self._syncer = threading.Thread(target=self._sync_loop, name="spool-fsync", daemon=True)
+        self._syncer = threading.Thread(target=self._sync_for_waiters, name="spool-fsync", daemon=True)
         self._syncer.start()
 
-    # --- opening
-
-    def _load_writer_id(self) -> str:
-        path = self.folder / "writer-id"
-        if not path.exists():
-            path.write_text(f"spool-{uuid.uuid4()}")
-        return path.read_text().strip()
-
-    def _recover(self) -> tuple[list[Segment], tuple[Damage, ...]]:
-        segments, damages = [], []
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            segment = Segment(path, int(path.stem))
-            raw = path.read_bytes()
-            for part in scan(raw):
-                if isinstance(part, Place):
-                    segment.places.append(part)
-                else:
-                    damages.append(self._keep_damage(path, raw, part))
-            segment.size = len(raw)
-            segments.append(segment)
-        if segments and damages:
-            self._cut_damaged_tail(segments[-1])
-        return segments, tuple(damages)
-
-    def _keep_damage(self, path: Path, raw: bytes, gap: Gap) -> Damage:
-        kept = self.folder / "damaged" / f"{path.stem}-{gap.offset}-{uuid.uuid4().hex[:8]}.bytes"
-        kept.parent.mkdir(exist_ok=True)
-        kept.write_bytes(raw[gap.offset : gap.offset + gap.length])
-        logger.error(
-            "spool segment %s: %d bytes at %d are not a whole frame: either a write that a crash cut short, which was "
-            "never acknowledged, or damage. They are kept in %s; all whole frames are used.",
-            path.name, gap.length, gap.offset, kept,
-        )  # fmt: skip
-        return Damage(path.name, gap.offset, gap.length, str(kept))
-
-    @staticmethod
-    def _cut_damaged_tail(segment: Segment) -> None:
-        """New frames go behind the last whole one; damage between frames stays where it is and is skipped."""
-        end = segment.places[-1].offset + segment.places[-1].length if segment.places else 0
-        if end < segment.size:
-            os.truncate(segment.path, end)
-            segment.size = end
-
-    def _last_known(self) -> int:
-        """The newest frame's number; an empty segment's name remembers the number before it."""
-        return max((s.places[-1].sequence if s.places else s.first - 1 for s in self._segments), default=0)
-
-    def _open_last_segment(self) -> int:
-        if not self._segments:
-            return self._begin_segment()
-        return os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+    def _open(self) -> None:
+        self._segments, damages = segments.recover(self.folder)
+        self._damages = tuple(damages)
+        self._last = max((segment.last for segment in self._segments), default=0)
+        if self._segments and not self._segments[-1].n_torn_bytes:
+            self._file = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
+        else:
+            # A torn end may have held frames whose numbers readers have seen, and fewer of them than bytes: those
+            # numbers must not come again.
+            self._last += self._segments[-1].n_torn_bytes if self._segments else 0
+            self._file = self._begin_segment()
+        self._durable = self._last
+        self._pending_bytes = sum(place.length for segment in self._segments for place in segment.places)
 
     def _begin_segment(self) -> int:
-        path = self.folder / f"{self._last + 1:020d}{SUFFIX}"
-        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self._sync_folder()
-        self._segments.append(Segment(path, self._last + 1))
+        segment, file = segments.begin(self.folder, self._last + 1)
+        self._segments.append(segment)
         return file
-
-    def _sync_folder(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     # --- writing
 
     def append(self, table: str, rows: Sequence[bytes]) -> int:
         """Write one frame; see `Spool.append`."""
         with self._lock:
-            self._refuse_if_full_or_broken()
+            self._refuse_if_broken()
+            self._refuse_if_full()
             frame = encode(table, self._last + 1, rows)
             self._write(frame)
-            segment = self._segments[-1]
             self._last += 1
-            segment.places.append(Place(self._last, segment.size, len(frame)))
-            segment.size += len(frame)
+            segment = self._segments[-1]
+            segment.add(self._last, len(frame))
+            self._pending_bytes += len(frame)
             if segment.size >= self.segment_bytes:
                 self._rotate()
             return self._last
 
-    def _refuse_if_full_or_broken(self) -> None:
+    def _refuse_if_broken(self) -> None:
         if self._failure is not None:
             raise StorageFailed(self._failure, retry_after_seconds=30)
-        pending = self.pending_bytes
-        if pending > self.max_pending_bytes:
+
+    def _refuse_if_full(self) -> None:
+        if self._pending_bytes > self.max_pending_bytes:
             raise Overloaded(
-                f"{pending} bytes of accepted events wait for the tables, more than {self.max_pending_bytes} allowed; "
-                "send again later",
+                f"{self._pending_bytes} bytes of accepted events wait for the tables, more than the "
+                f"{self.max_pending_bytes} allowed; send again later",
                 retry_after_seconds=5,
             )
 
     def _write(self, frame: bytes) -> None:
-        size = self._segments[-1].size
+        rest = memoryview(frame)
         try:
-            written = os.write(self._file, frame)
-            if written < len(frame):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
         except OSError as error:
-            self._take_back(size)
+            self._take_back(self._segments[-1].size)
             raise StorageFailed(
                 f"the spool {self.folder} cannot be written: {error.strerror}; nothing was accepted. Free some space.",
                 retry_after_seconds=30,
@@ -176,13 +116,18 @@ class FileSpool(Spool):
             self._failure = f"the spool {self.folder} is broken ({error.strerror}): restart the service"
 
     def _rotate(self) -> None:
-        """Close the full segment, durably, and begin the next; on failure the full one just grows on."""
+        """Close the full segment, durably, and begin the next; without room for one, the full one grows on."""
         try:
             os.fdatasync(self._file)
+        except OSError as error:
+            self._break(error)
+            return
+        try:
             old, self._file = self._file, self._begin_segment()
-            os.close(old)
-        except OSError:
-            logger.exception("no new spool segment could be begun; the last one grows on")
+        except OSError as error:
+            logger.warning("no new spool segment could be begun (%s); the last one grows on", error.strerror)
+            return
+        os.close(old)
 
     # --- durability
 
@@ -191,6 +136,7 @@ class FileSpool(Spool):
         with self._lock:
             if sequence <= self._durable:
                 return
+            self._refuse_if_broken()
             loop = asyncio.get_running_loop()
             waiter = _Waiter(sequence, loop, loop.create_future())
             self._waiters.append(waiter)
@@ -198,99 +144,96 @@ class FileSpool(Spool):
         await waiter.future
 
     def sync(self) -> int:
-        """Fsync in the calling thread; see `Spool.sync`."""
-        with self._lock:
-            target = self._last
-            self._fsync(self._file)
-            self._durable = max(self._durable, target)
+        """Fsync in the calling thread while others go on appending; see `Spool.sync`."""
+        with self._one_fsync:
+            with self._lock:
+                self._refuse_if_broken()
+                target, file = self._last, self._second_descriptor()
+            try:
+                os.fdatasync(file)
+            except OSError as error:
+                with self._lock:
+                    self._break(error)
+            finally:
+                os.close(file)
+            with self._lock:
+                self._refuse_if_broken()
+                self._durable = max(self._durable, target)
             return target
 
-    def _fsync(self, file: int) -> None:
+    def _second_descriptor(self) -> int:
+        """Of the newest segment: it stays open when the segment is closed, and synced, by `_rotate` meanwhile."""
         try:
-            os.fdatasync(file)
+            return os.dup(self._file)
         except OSError as error:
-            # After a failed fsync the kernel may have dropped the pages: what is on the disk is known only after a
-            # restart has read it again.
-            self._failure = f"the spool {self.folder} could not be synced ({error.strerror}): restart the service"
-            raise StorageFailed(self._failure, retry_after_seconds=30) from error
+            raise StorageFailed(f"the spool {self.folder} cannot be synced: {error.strerror}") from error
 
-    def _sync_loop(self) -> None:
+    def _break(self, error: OSError) -> None:
+        """Refuse everything after a failed fsync.
+
+        The kernel may have dropped what it could not write, and tells only once: a later fsync would succeed and mean
+        nothing. A restart reads what is there.
+        """
+        self._failure = f"the spool {self.folder} could not be synced ({error.strerror}): restart the service"
+        logger.critical(self._failure)
+
+    def _sync_for_waiters(self) -> None:
         while True:
             with self._wake:
                 while not self._waiters and not self._closing:
                     self._wake.wait()
                 if not self._waiters:
                     return
-                target, file = self._last, os.dup(self._file)
-            failure = self._sync_outside_lock(file)
+            failure = None
+            try:
+                synced = self.sync()
+            except StorageFailed as error:
+                failure = error
             with self._lock:
-                if failure is None:
-                    self._durable = max(self._durable, target)
-                ready = [w for w in self._waiters if w.sequence <= target]
-                self._waiters = deque(w for w in self._waiters if w.sequence > target)
-            for waiter in ready:
-                _resolve(waiter, failure)
-
-    def _sync_outside_lock(self, file: int) -> StorageFailed | None:
-        """Fsync while other threads append; a segment that was closed meanwhile was synced when it was closed."""
-        try:
-            self._fsync(file)
-        except StorageFailed as error:
-            return error
-        finally:
-            os.close(file)
-        return None
+                waiters, self._waiters = self._waiters, []
+                for waiter in waiters:
+                    if failure is None and waiter.sequence > synced:
+                        self._waiters.append(waiter)
+                    else:
+                        _resolve(waiter, failure)
 
     # --- reading
 
     def read(self, after: int) -> Iterator[Frame]:
         """Durable frames behind `after`; see `Spool.read`."""
         with self._lock:
-            durable = self._durable
             wanted = [
-                (segment.path, [place for place in segment.places if after < place.sequence <= durable])
+                (segment.path, [place for place in segment.places if after < place.sequence <= self._durable])
                 for segment in self._segments
-                if segment.places and segment.places[-1].sequence > after
+                if segment.last > after
             ]
         for path, places in wanted:
-            with path.open("rb") as file:
-                for place in places:
-                    file.seek(place.offset)
-                    found = decode(file.read(place.length))
-                    if found is None:
-                        raise StorageFailed(
-                            f"frame {place.sequence} of {path} cannot be read back; restart the service"
-                        )
-                    yield found[0]
+            yield from segments.read_frames(path, places)
 
     def release(self, through: int) -> None:
-        """Delete segments all of whose frames are released, but never the one being written."""
+        """Forget frames, and delete segments without others, but never the one that is being written."""
         with self._lock:
-            while len(self._segments) > 1 and self._segments[1].first - 1 <= through:
-                self._segments.pop(0).path.unlink(missing_ok=True)
-            newest = self._segments[-1]
-            if newest.size and newest.places and newest.places[-1].sequence <= through:
-                self._forget_newest(newest)
-
-    def _forget_newest(self, newest: Segment) -> None:
-        """Begin a fresh segment, whose name remembers the numbering, when everything written is released."""
-        try:
-            os.fdatasync(self._file)
-            old, self._file = self._file, self._begin_segment()
-        except OSError:
-            logger.exception("no new spool segment could be begun; the last one is kept")
-            return
-        os.close(old)
-        self._segments.remove(newest)
-        newest.path.unlink(missing_ok=True)
+            for segment in self._segments:
+                self._pending_bytes -= segment.forget(through)
+            while len(self._segments) > 1 and not self._segments[0].places:
+                try:
+                    self._segments[0].path.unlink(missing_ok=True)
+                except OSError as error:
+                    raise StorageFailed(f"{self._segments[0].path} cannot be deleted: {error.strerror}") from error
+                del self._segments[0]
 
     def skip_to(self, sequence: int) -> None:
         """Jump over used numbers; see `Spool.skip_to`."""
+        if sequence <= self._last:
+            return
+        self.sync()
         with self._lock:
-            if sequence > self._last:
-                self._last = self._durable = sequence
+            self._last = self._durable = sequence
+            try:
                 old, self._file = self._file, self._begin_segment()
-                os.close(old)
+            except OSError as error:
+                raise StorageFailed(f"the spool {self.folder} cannot be written: {error.strerror}") from error
+            os.close(old)
 
     # --- state
 
@@ -306,8 +249,8 @@ class FileSpool(Spool):
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes in all segments."""
-        return sum(segment.size for segment in self._segments)
+        """Bytes of the frames that are not released."""
+        return self._pending_bytes
 
     @property
     def damages(self) -> tuple[Damage, ...]:
@@ -326,10 +269,29 @@ class FileSpool(Spool):
                 return
             self._closing = True
             self._wake.notify()
-        self._syncer.join(timeout=10)
-        if self._failure is None:
-            self.sync()
-        os.close(self._file)
+        self._syncer.join()
+        try:
+            if self._failure is None:
+                self.sync()
+        finally:
+            with self._lock:
+                self._failure = self._failure or f"the spool {self.folder} is closed"
+                os.close(self._file)
+
+
+def _load_writer_id(folder: Path) -> str:
+    """The name given to this spool when it was made. It appears whole or not at all: a new one would write twice."""
+    path = folder / "writer-id"
+    if not path.exists():
+        unfinished = folder / "writer-id.new"
+        unfinished.write_text(f"spool-{uuid.uuid4()}\n")
+        segments.sync_path(unfinished)
+        unfinished.rename(path)
+        segments.sync_path(folder)
+    writer_id = path.read_text().strip()
+    if not writer_id:
+        raise Damaged(f"{path} is empty: put the name of this spool back, as the tables know it (txn.appId)")
+    return writer_id
 
 
 def _resolve(waiter: _Waiter, failure: StorageFailed | None) -> None:

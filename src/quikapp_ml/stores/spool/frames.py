@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from quikapp_ml.stores.spool.base import Frame
 
+_TABLE = re.compile(r"[a-z0-9_.]{1,200}")
 _HEADER = re.compile(rb"@1 ([a-z0-9_.]{1,200}) (\d{1,19}) (\d{1,9}) (\d{1,12}) ([0-9a-f]{8})\n")
 MAX_HEADER_BYTES = 300
 
@@ -34,8 +35,12 @@ class Gap:
 
 
 def encode(table: str, sequence: int, rows: Sequence[bytes]) -> bytes:
-    """The bytes of one frame."""
+    """The bytes of one frame. Raises ValueError for what could not be read back as it was given."""
     body = b"\n".join(rows) + b"\n"
+    if not _TABLE.fullmatch(table):
+        raise ValueError(f"table name {table!r} does not fit a frame: lower case letters, digits, _ and . do")
+    if not rows or body.count(b"\n") != len(rows):
+        raise ValueError(f"a frame holds one row or more, none with a line feed; {len(rows)} rows were given")
     fields = f"@1 {table} {sequence} {len(rows)} {len(body)}".encode()
     checksum = zlib.crc32(body, zlib.crc32(fields))
     return b"%s %08x\n%s" % (fields, checksum, body)

@@ -1,25 +1,32 @@
 """The spool in memory: for tests and replays; nothing survives the process."""
 
+import uuid
 from collections.abc import Iterator, Sequence
 
+from quikapp_ml.errors import Overloaded, StorageFailed
 from quikapp_ml.stores.spool.base import Damage, Frame, Spool
-from quikapp_ml.stores.spool.frames import decode, encode
+from quikapp_ml.stores.spool.frames import encode
 
 
 class MemorySpool(Spool):
     """Frames in a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_pending_bytes: int = 2 * 1024**3) -> None:
+        self.max_pending_bytes = max_pending_bytes
         self._frames: list[Frame] = []
         self._last = 0
+        self._writer_id = f"memory-{uuid.uuid4()}"
+        self._failure: str | None = None
 
     def append(self, table: str, rows: Sequence[bytes]) -> int:
         """Keep one frame."""
+        if self._failure is not None:
+            raise StorageFailed(self._failure)
+        if self.pending_bytes > self.max_pending_bytes:
+            raise Overloaded(f"{self.pending_bytes} bytes wait, more than the {self.max_pending_bytes} allowed")
+        encode(table, self._last + 1, rows)
         self._last += 1
-        found = decode(encode(table, self._last, rows))
-        if found is None:
-            raise ValueError(f"table name {table!r} does not fit a frame header")
-        self._frames.append(found[0])
+        self._frames.append(Frame(self._last, table, len(rows), b"\n".join(rows) + b"\n"))
         return self._last
 
     async def durable(self, sequence: int) -> None:
@@ -27,6 +34,8 @@ class MemorySpool(Spool):
 
     def sync(self) -> int:
         """The last number."""
+        if self._failure is not None:
+            raise StorageFailed(self._failure)
         return self._last
 
     def read(self, after: int) -> Iterator[Frame]:
@@ -44,7 +53,7 @@ class MemorySpool(Spool):
     @property
     def writer_id(self) -> str:
         """A name of its own."""
-        return f"memory-{id(self)}"
+        return self._writer_id
 
     @property
     def last_sequence(self) -> int:
@@ -61,5 +70,11 @@ class MemorySpool(Spool):
         """Memory is not damaged."""
         return ()
 
+    @property
+    def failure(self) -> str | None:
+        """Why nothing can be written: it is closed."""
+        return self._failure
+
     def close(self) -> None:
-        """Nothing to do."""
+        """Refuse what comes later."""
+        self._failure = "the spool is closed"
