@@ -1,0 +1,95 @@
+"""The HTTP door: the app, its life, its routes."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+from starlette.middleware import Middleware
+
+from quikapp_ml import __version__
+from quikapp_ml.api.deps import Service
+from quikapp_ml.api.errors import EXCEPTION_HANDLERS
+from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
+from quikapp_ml.api.routes import events, feedback, health, metrics, rank, recommendations, sentiment, spam
+from quikapp_ml.api.schemas import component_schemas
+from quikapp_ml.api.telemetry import Telemetry
+from quikapp_ml.errors import QuikAppMLError
+
+DESCRIPTION = """The intelligence of a team chat: send **events**, ask for **answers**.
+
+Every answer has a `decision_id`; send what became of it to `/api/ml/feedback`. Every error has the same shape and says
+which field is wrong, what was given and what is allowed."""
+
+ROUTERS = (
+    events.router,
+    recommendations.router,
+    rank.router,
+    spam.router,
+    sentiment.router,
+    feedback.router,
+    health.router,
+    metrics.router,
+)
+
+TAGS = [
+    {"name": "events", "description": "What happens in the chat."},
+    {"name": "answers", "description": "What the service makes of it."},
+    {"name": "health", "description": "How the service is."},
+]
+
+
+def create_app(open_service: Callable[[], Service]) -> FastAPI:
+    """The app around a service that is opened when the app starts and closed when it ends."""
+    telemetry = Telemetry()
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        with _reason_kept(app):
+            service = open_service()
+        app.state.service = service
+        try:
+            with _reason_kept(app):
+                service.start()
+            telemetry.watch(service)
+            yield
+        finally:
+            service.close()
+
+    app = FastAPIOffline(
+        title="QuikApp ML Service",
+        version=__version__,
+        description=DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=life,
+        middleware=[Middleware(PlainStart), Middleware(RequestEnvelope, telemetry=telemetry), Middleware(BodyGuard)],
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    app.state.telemetry = telemetry
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    return app
+
+
+@contextmanager
+def _reason_kept(app: FastAPI) -> Iterator[None]:
+    try:
+        yield
+    except QuikAppMLError as error:
+        app.state.start_error = str(error)
+        raise
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=TAGS
+        )
+        document.setdefault("components", {}).setdefault("schemas", {}).update(component_schemas())
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,188 @@
+"""What surrounds every request, as plain ASGI: a name and numbers, and a guard on its body."""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quikapp_ml.api.errors import QUIET, Refused, error_answer
+from quikapp_ml.api.telemetry import UNKNOWN_ROUTE, Telemetry
+from quikapp_ml.errors import Problem
+
+BODY_SECONDS = 30.0
+"""Time a client has to send its body."""
+
+DISCARDED_BODIES = 8
+"""How many times the largest body is read and thrown away, so that a refused client reads its answer in peace."""
+
+CLIENT_CLOSED = 499
+"""Status in the numbers for clients that went away."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+logger = logging.getLogger(__name__)
+
+
+class RequestEnvelope:
+    """Gives every request an id, counts and times it, and turns a bug into a 500 that shows nothing.
+
+    A client's own `X-Request-Id` is kept when it is up to 128 letters, digits or `._:-`.
+    """
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["request_id"] = _request_id(scope)
+        status = CLIENT_CLOSED
+        started = time.perf_counter()
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_named)
+        except QUIET:
+            pass
+        except Exception:
+            logger.exception("request %s: %s %s failed", request_id, scope["method"], _route(scope))
+            if status != CLIENT_CLOSED:
+                raise  # the answer has begun; only the connection can say that it is not whole
+            await error_answer(request_id, 500, "internal", _INTERNAL)(scope, receive, send_named)
+        finally:
+            seconds = time.perf_counter() - started
+            self._telemetry.answered(_method(scope), _route(scope), status, seconds)
+            logger.debug(
+                "%s %s %d %.1f ms %s", _method(scope), _route(scope), status, seconds * 1000, request_id
+            )  # fmt: skip
+
+
+_INTERNAL = "the service failed; its log names this request id"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return secrets.token_hex(16)
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
+class BodyGuard:
+    """Refuses a body that is too large (413) or comes too slowly (408), whatever route reads it."""
+
+    def __init__(self, app: ASGIApp, body_seconds: float = BODY_SECONDS) -> None:
+        self._app = app
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        max_bytes = scope["app"].state.service.settings.max_body_bytes
+        guarded = _GuardedBody(Headers(scope=scope), receive, send, max_bytes, self._body_seconds)
+        await self._app(scope, guarded.receive, guarded.send)
+
+
+class _GuardedBody:
+    def __init__(self, headers: Headers, receive: Receive, send: Send, max_bytes: int, seconds: float) -> None:
+        self._headers = headers
+        self._receive = receive
+        self._send = send
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._n_bytes = 0
+        self._ended = "content-length" not in headers and "transfer-encoding" not in headers
+
+    async def receive(self) -> Message:
+        """The next part of the body. Raises Refused."""
+        if self._ended:
+            return await self._receive()
+        declared = self._headers.get("content-length", "0")
+        if declared.isdecimal() and int(declared) > self._max_bytes:
+            raise self._too_large(f"{declared} bytes")
+        message = await self._next_part()
+        if self._n_bytes > self._max_bytes:
+            raise self._too_large(f"more than {self._max_bytes} bytes")
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Answer, when the client has sent all it wanted: a connection closed on it would take the answer away."""
+        if message["type"] == "http.response.start" and not self._ended and not await self._discard():
+            MutableHeaders(scope=message)["connection"] = "close"
+        await self._send(message)
+
+    async def _next_part(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            text = f"the body did not arrive within {self._seconds:g} seconds"
+            problem = Problem("", "body_too_slow", text, f"{self._n_bytes} bytes", f"all of it in {self._seconds:g} s")
+            raise Refused(408, "body_too_slow", text, (problem,)) from None
+        self._n_bytes += len(message.get("body", b""))
+        self._ended = not message.get("more_body", False)
+        return message
+
+    async def _discard(self) -> bool:
+        """Read the rest and forget it; False when it is too much, too slow or waits for `100 Continue`."""
+        if self._n_bytes == 0 and self._headers.get("expect", "").lower() == "100-continue":
+            return False
+        try:
+            while not self._ended and self._n_bytes <= DISCARDED_BODIES * self._max_bytes:
+                await self._next_part()
+        except Refused:
+            return False
+        return self._ended
+
+    def _too_large(self, given: str) -> Refused:
+        allowed = f"at most {self._max_bytes} bytes"
+        text = f"the body is too large: {given}; allowed are {allowed}"
+        return Refused(413, "body_too_large", text, (Problem("", "body_too_large", text, given, allowed),))
+
+
+class PlainStart:
+    """Says in one sentence why the service does not start, where a traceback would say it in fifty lines."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, or the life of the application."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_plain(message: Message) -> None:
+            reason = getattr(scope["app"].state, "start_error", "")
+            if message["type"] == "lifespan.startup.failed" and reason:
+                message = {**message, "message": f"The service does not start: {reason}"}
+            await send(message)
+
+        await self._app(scope, receive, send_plain)

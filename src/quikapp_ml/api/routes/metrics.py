@@ -1,0 +1,16 @@
+"""Operational numbers: `GET /metrics`."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quikapp_ml.api.schemas import documented
+from quikapp_ml.api.telemetry import CONTENT_TYPE, telemetry_of
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics", **documented("metrics"))
+async def metrics(request: Request) -> Response:
+    """Requests, events, decisions, models and queues in Prometheus' text form."""
+    return Response(telemetry_of(request).text(), media_type=CONTENT_TYPE)
