@@ -54,7 +54,7 @@ class LinearHead:
 
     def logits(self, features: Floats) -> Floats:
         """(n_items,): bias plus the contributions. Row by row, so that a batch equals its rows one at a time."""
-        return self.bias + self.contributions(features).sum(axis=1)
+        return np.asarray(self.bias + self.contributions(features).sum(axis=1), dtype=float)
 
     def scores(self, features: Floats) -> Floats:
         """(n_items,) in 0..1."""
