@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quikapp_ml.errors import Damaged, Overloaded, StorageFailed
+from quikapp_ml.stores.files import write_whole
 from quikapp_ml.stores.spool import segments
 from quikapp_ml.stores.spool.base import Damage, Frame, Spool
 from quikapp_ml.stores.spool.frames import encode
@@ -283,11 +284,7 @@ def _load_writer_id(folder: Path) -> str:
     """The name given to this spool when it was made. It appears whole or not at all: a new one would write twice."""
     path = folder / "writer-id"
     if not path.exists():
-        unfinished = folder / "writer-id.new"
-        unfinished.write_text(f"spool-{uuid.uuid4()}\n")
-        segments.sync_path(unfinished)
-        unfinished.rename(path)
-        segments.sync_path(folder)
+        write_whole(path, f"spool-{uuid.uuid4()}\n".encode())
     writer_id = path.read_text().strip()
     if not writer_id:
         raise Damaged(f"{path} is empty: put the name of this spool back, as the tables know it (txn.appId)")

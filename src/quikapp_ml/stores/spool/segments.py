@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from quikapp_ml.errors import StorageFailed
+from quikapp_ml.stores.files import sync_path
 from quikapp_ml.stores.spool.base import Damage, Frame
 from quikapp_ml.stores.spool.frames import Gap, Place, decode, scan
 
@@ -101,12 +102,3 @@ def read_frames(path: Path, places: list[Place]) -> Iterator[Frame]:
                 yield found[0]
     except OSError as error:
         raise StorageFailed(f"spool segment {path} cannot be read: {error.strerror}") from error
-
-
-def sync_path(path: Path) -> None:
-    """Fsync a file or a folder."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -44,7 +44,7 @@ def test_damage_takes_only_the_frames_it_touches(bodies: list[list[bytes]], data
     raw = bytearray(b"".join(frames))
     start = data.draw(st.integers(0, len(raw) - 1))
     end = data.draw(st.integers(start + 1, min(len(raw), start + 40)))
-    raw[start:end] = b"\x00" * (end - start)
+    raw[start:end] = bytes(byte ^ 0xFF for byte in raw[start:end])
     offsets = [sum(map(len, frames[:index])) for index in range(len(frames) + 1)]
     untouched = [n + 1 for n in range(len(frames)) if offsets[n + 1] <= start or offsets[n] >= end]
     parts = list(scan(bytes(raw)))

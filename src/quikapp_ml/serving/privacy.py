@@ -1,0 +1,82 @@
+"""IP addresses leave as keyed hashes: the same address looks the same, and nobody can tell which one it was."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+ADDRESS_KEYS = frozenset({"ip", "ips", "ip_address", "ip_addresses", "ipaddress", "remote_addr", "x_forwarded_for"})
+TEXT_KEYS = frozenset({"content", "query", "comment"})
+"""What people wrote: kept as it came, even where it is an address."""
+
+_LOOKS_LIKE_ADDRESSES = re.compile(r"[\s,\[\]0-9a-fA-F.:/]+(?:%[\w.-]+)?")
+_NETWORK = re.compile(r"/\d{1,3}$")
+_PORT = re.compile(r"(?<=[\d\]]):\d{1,5}$")
+
+
+def hash_ip(ip: str, key: bytes) -> str:
+    """`ip-` and 32 hex digits of HMAC-SHA256. All spellings of one address give the same hash."""
+    parsed = _parse(ip)
+    spelling = ip.strip().lower() if parsed is None else parsed
+    digest = hmac.new(key, spelling.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return f"ip-{digest[:32]}"
+
+
+def without_addresses(given: Any, key: bytes) -> Any:
+    """The same JSON value with every IP address in it hashed.
+
+    Hashed are all texts under a key of ADDRESS_KEYS, and all texts that are nothing but addresses, wherever they are;
+    not those under TEXT_KEYS.
+    """
+    if isinstance(given, str):
+        return _hash_if_addresses(given, key)
+    if isinstance(given, Mapping):
+        return {
+            without_addresses(name, key): _without_addresses_under(name, value, key) for name, value in given.items()
+        }
+    if isinstance(given, (list, tuple)):
+        return [without_addresses(value, key) for value in given]
+    return given
+
+
+def _without_addresses_under(name: Any, value: Any, key: bytes) -> Any:
+    folded = str(name).lower().replace("-", "_")
+    if folded in TEXT_KEYS and isinstance(value, str):
+        return value
+    if folded in ADDRESS_KEYS:
+        return _hash_all(value, key)
+    return without_addresses(value, key)
+
+
+def _hash_all(value: Any, key: bytes) -> Any:
+    if isinstance(value, str):
+        return ", ".join(hash_ip(part, key) for part in value.split(","))
+    if isinstance(value, (list, tuple)):
+        return [_hash_all(part, key) for part in value]
+    return without_addresses(value, key)
+
+
+def _hash_if_addresses(text: str, key: bytes) -> str:
+    """Hash one address or a list of them, as proxies write: `203.0.113.7, 10.0.0.1`."""
+    if not _LOOKS_LIKE_ADDRESSES.fullmatch(text):
+        return text
+    parts = [part.strip() for part in text.split(",")]
+    if not all(_parse(part) for part in parts):
+        return text
+    return ", ".join(hash_ip(part, key) for part in parts)
+
+
+def _parse(text: str) -> str | None:
+    """The one spelling of an address that is given with or without a port, brackets, a zone; None for others."""
+    bare = _NETWORK.sub("", text.strip())
+    if bare.count(":") == 1 or "]" in bare:
+        bare = _PORT.sub("", bare)
+    try:
+        address = ip_address(bare.strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)

@@ -1,0 +1,94 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quikapp_ml.serving.privacy import hash_ip, without_addresses
+
+KEY = b"k" * 32
+
+
+def test_the_hash_is_stable() -> None:
+    """hmac_sha256(b"k" * 32, b"192.168.1.1"), as `openssl dgst -sha256 -hmac` prints it."""
+    assert hash_ip("192.168.1.1", KEY) == "ip-e6553c0447317ef1594f9156329343d2"
+
+
+def test_another_key_gives_another_hash() -> None:
+    assert hash_ip("192.168.1.1", KEY) != hash_ip("192.168.1.1", b"x" * 32)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("192.168.1.1", " 192.168.1.1 "),
+        ("192.168.1.1", "192.168.1.1:443"),
+        ("192.168.1.1", "192.168.1.1/32"),
+        ("192.168.1.1", "::ffff:192.168.1.1"),
+        ("2001:db8::1", "2001:DB8:0:0:0:0:0:1"),
+        ("2001:db8::1", "[2001:db8::1]:443"),
+        ("not-an-address", "NOT-an-address"),
+    ],
+)
+def test_all_spellings_of_an_address_have_one_hash(one: str, other: str) -> None:
+    assert hash_ip(one, KEY) == hash_ip(other, KEY)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ip_address": "192.168.1.1"},
+        {"ip": "192.168.1.1"},
+        {"IP-Address": "192.168.1.1"},
+        {"ips": ["192.168.1.1", "10.0.0.1"]},
+        {"X-Forwarded-For": "192.168.1.1, 10.0.0.1"},
+        {"seen": {"from": "192.168.1.1:5008"}},
+        {"hops": ["192.168.1.1"]},
+        {"192.168.1.1": 3},
+        {"proxies": "10.0.0.1,192.168.1.1"},
+        {"user_agent": "192.168.1.1"},
+        {"network": "192.168.1.1/24"},
+        {"deep": [[{"ip": {"v4": "192.168.1.1"}}]]},
+    ],
+)
+def test_no_address_is_left_in_open_fields(given: object) -> None:
+    left = json.dumps(without_addresses(given, KEY))
+    assert "192.168.1.1" not in left
+    assert "ip-" in left
+
+
+def test_everything_else_stays_as_it_came() -> None:
+    given = {
+        "user_agent": "Mozilla/5.0 Chrome/120.0.0.0",
+        "channel_id": "channel-456",
+        "content": "192.168.1.1",
+        "at": "08:30:00",
+        "version": "1.2.3",
+        "n": 3,
+        "ok": True,
+        "none": None,
+        "empty": "",
+        "list": ["a", 1.5, "bad:cafe"],
+    }
+    assert without_addresses(given, KEY) == given
+
+
+def test_what_is_given_is_not_changed() -> None:
+    given = {"ip": "192.168.1.1"}
+    without_addresses(given, KEY)
+    assert given == {"ip": "192.168.1.1"}
+
+
+@given(address=st.ip_addresses(), path=st.lists(st.sampled_from(["a", "ip", "from"]), min_size=1, max_size=4))
+def test_no_address_survives_wherever_it_is(address: object, path: list[str]) -> None:
+    nested: object = str(address)
+    for name in path:
+        nested = {name: [nested]}
+    left = json.dumps(without_addresses(nested, KEY))
+    assert f'"{address}"' not in left
+
+
+@given(st.text())
+def test_any_text_can_be_under_an_address_key(text: str) -> None:
+    assert without_addresses({"ip": text}, KEY)["ip"].startswith("ip-")
+    assert hash_ip("\ud800", KEY).startswith("ip-")
