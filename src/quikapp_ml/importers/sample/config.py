@@ -1,0 +1,29 @@
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from quikapp_ml.errors import InvalidInput, Problem
+
+_LIMITS = {"users": (5, 1_000_000), "days": (1, 3_650)}
+
+
+@dataclass(frozen=True, slots=True)
+class SampleConfig:
+    """How large a sample workspace is, and which one: the same values give the same bytes.
+
+    `users` counts all people who are there at some time; `until` is the end of the last day, not before 2001.
+    """
+
+    users: int = 200
+    days: int = 45
+    seed: int = 7
+    until: datetime = datetime(2026, 6, 1, tzinfo=UTC)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _LIMITS.items():
+            given = getattr(self, name)
+            if not low <= given <= high:
+                message = f"{name} is {given}; allowed is {low} to {high}"
+                raise InvalidInput(message, (Problem(name, "out_of_range", message, str(given)),))
+        if self.until.tzinfo is None:
+            message = f"until is {self.until.isoformat()} without a time zone; add one, such as +00:00"
+            raise InvalidInput(message, (Problem("until", "time_zone_missing", message, self.until.isoformat()),))
