@@ -197,7 +197,8 @@ def _resolved(node: Node, known: Mapping[str, Any]) -> Node:
 
 def _jobs(resources: Node) -> dict[str, Job]:
     kinds = resources.mapping(_RESOURCE_KINDS)
-    return {key: _job(key, node) for key, node in kinds["jobs"].mapping().items()} if "jobs" in kinds else {}
+    jobs = kinds["jobs"].mapping() if "jobs" in kinds else {}
+    return {Node(key, node.file, node.path).key(): _job(key, node) for key, node in jobs.items()}
 
 
 def _job(key: str, node: Node) -> Job:
@@ -237,7 +238,7 @@ def _task(node: Node, job_parameters: Mapping[str, str]) -> Task:
     }
     notebook, parameters = _notebook(node.required("notebook_task"), job_parameters)
     return Task(
-        key=node.required("task_key").text(),
+        key=node.required("task_key").key(),
         notebook=notebook,
         parameters=parameters,
         depends_on=tuple(_dependencies(members.get("depends_on"))),

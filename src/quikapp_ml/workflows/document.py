@@ -1,5 +1,6 @@
 """A strict reader of YAML: what is wrong is said with its file and its path, what is unknown is refused."""
 
+import re
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,12 @@ class Node:
         if not isinstance(self.value, str) or not self.value:
             raise self.problem(f"a text is needed, given was {_shown(self.value)}")
         return self.value
+
+    def key(self) -> str:
+        """A name that is also safe as the name of a file."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", str(self.value)):
+            raise self.problem(f"letters, digits, - and _ are allowed (at most 100), given was {_shown(self.value)}")
+        return str(self.value)
 
     def count(self) -> int:
         """A whole number, zero or more."""

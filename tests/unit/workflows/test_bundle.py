@@ -141,6 +141,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         one_task("    depends_on: [{task_key: only, outcome: 'true'}]\n"), "'outcome' is not understood",
     ),
     "a circle": (THREE_TASKS.replace("key: first\n", "key: first\n    depends_on: [{task_key: last}]\n"), "a circle: "),
+    "a key that is no file name": (one_task().replace("only", "../x"), r"letters, digits, - and _ .*'\.\./x'"),
     "a key twice": (THREE_TASKS.replace("task_key: last", "task_key: first"), "same task_key"),
     "a notebook that is not there": (one_task(notebook="notebook_path: ../notebooks/z.py"), r"notebook at .*z\.py"),
     "a notebook without its ending": (one_task(notebook="notebook_path: ../notebooks/a"), "no Python notebook at"),
@@ -154,7 +155,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         "schedule: {quartz_cron_expression: '0 0 2 * * ?', timezone_id: UTC, pause_status: OFF}\n" + one_task(),
         "pause_status: given was False, allowed is PAUSED or UNPAUSED",
     ),
-    "a schedule without a zone": ("schedule: {quartz_cron_expression: '0 0 2 * * ?'}\n" + one_task(), "'timezone_id' is"),
+    "a schedule without a zone": ("schedule: {quartz_cron_expression: 0 0 2}\n" + one_task(), "'timezone_id'"),
 }  # fmt: skip
 
 
