@@ -1,0 +1,122 @@
+"""A lake in memory: for tests and replays; every version is kept, nothing survives the process."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import RLock
+
+import pyarrow as pa
+
+from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
+from quikapp_ml.stores.lake.rows import chosen_columns, fit_rows, missing_columns, split_name
+
+
+@dataclass
+class _Kept:
+    """A table: what it held at each version."""
+
+    snapshots: list[pa.Table]
+    commits: list[Commit]
+    transactions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> pa.Table:
+        return self.snapshots[-1]
+
+    def commit(self, rows: pa.Table, operation: str) -> int:
+        self.snapshots.append(rows)
+        self.commits.append(Commit(len(self.snapshots) - 1, datetime.now(UTC), operation))
+        return len(self.snapshots) - 1
+
+
+class MemoryLake(Lake):
+    """Tables in a dictionary. Engines cannot read them: they have no files."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, _Kept] = {}
+        self._lock = RLock()
+
+    def ensure(self, table: Table) -> None:
+        """Create the table, or add the columns it lacks."""
+        split_name(table.name)
+        with self._lock:
+            if table.name not in self._tables:
+                kept = self._tables[table.name] = _Kept([], [])
+                kept.commit(table.columns.empty_table(), "CREATE TABLE")
+                return
+            kept = self._tables[table.name]
+            added = missing_columns(table.columns, kept.newest.schema, table.name)
+            if added:
+                rows = kept.newest
+                for column in added:
+                    rows = rows.append_column(column, pa.nulls(rows.num_rows, column.type))
+                kept.commit(rows, "ADD COLUMN")
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has been created."""
+        split_name(name)
+        return name in self._tables
+
+    def names(self) -> list[str]:
+        """Full names of all tables, sorted."""
+        return sorted(self._tables)
+
+    def append(self, name: str, rows: pa.Table, transaction: Transaction | None = None) -> int:
+        """Add rows as a new version, unless the transaction has been seen."""
+        with self._lock:
+            kept = self._require(name)
+            fitted = fit_rows(rows, kept.newest.schema, name)
+            if transaction is None:
+                return (
+                    kept.commit(pa.concat_tables([kept.newest, fitted]), "WRITE")
+                    if rows.num_rows
+                    else self.version(name)
+                )
+            last = kept.transactions.get(transaction.writer)
+            if last is not None and transaction.number <= last:
+                return self.version(name)
+            kept.transactions[transaction.writer] = transaction.number
+            return kept.commit(pa.concat_tables([kept.newest, fitted]), "WRITE")
+
+    def overwrite(self, name: str, rows: pa.Table) -> int:
+        """Replace all rows as a new version."""
+        with self._lock:
+            kept = self._require(name)
+            return kept.commit(fit_rows(rows, kept.newest.schema, name), "WRITE")
+
+    def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
+        """All rows of a version."""
+        kept = self._require(name)
+        newest = len(kept.snapshots) - 1
+        if version is not None and not 0 <= version <= newest:
+            raise NotFound(f"table {name} has no version {version}; the newest is {newest}")
+        rows = kept.snapshots[newest if version is None else version]
+        return rows.select(chosen_columns(columns, rows.schema, name))
+
+    def version(self, name: str) -> int:
+        """Newest version."""
+        return len(self._require(name).snapshots) - 1
+
+    def transaction_number(self, name: str, writer: str) -> int | None:
+        """Number of the writer's last transaction."""
+        return self._require(name).transactions.get(writer)
+
+    def history(self, name: str, limit: int = 20) -> list[Commit]:
+        """Newest commits first."""
+        return self._require(name).commits[::-1][:limit]
+
+    def compact(self, name: str) -> None:
+        """Memory has no small files."""
+        self._require(name)
+
+    def uri(self, name: str) -> str:
+        """Refused: an engine finds no files here."""
+        self._require(name)
+        raise InvalidInput(f"table {name} is in memory, where no engine can read it; use a lake in a folder")
+
+    def _require(self, name: str) -> _Kept:
+        split_name(name)
+        kept = self._tables.get(name)
+        if kept is None:
+            raise NotFound(f"table {name} does not exist; known are {', '.join(self.names()) or 'none'}")
+        return kept

@@ -1,0 +1,137 @@
+"""SQL over Delta tables by Spark Connect: Sail in this process, or any Apache Spark elsewhere.
+
+References: https://spark.apache.org/docs/latest/spark-connect-overview.html, https://docs.lakesail.com/sail/
+"""
+
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+from pysail.spark import SparkConnectServer
+from pyspark.errors import PySparkException
+from pyspark.sql.connect.client.retries import DefaultPolicy
+from pyspark.sql.connect.session import SparkSession
+
+from quikapp_ml.errors import InvalidInput, JobFailed, Unavailable
+from quikapp_ml.stores.lake.base import Compute
+
+CONNECT_SECONDS = 10
+DEFAULT_PORT = 15002
+_VIEW_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
+
+
+class SparkCompute(Compute):
+    """One Spark Connect session, opened by the first query; queries of several threads run one after the other.
+
+    Without a remote, the engine is Sail in this process, behind a port of 127.0.0.1. Its threads do not survive a
+    fork: a process that has asked a query must start others by `spawn` or `subprocess`.
+    """
+
+    def __init__(self, remote: str = "") -> None:
+        self._remote = remote
+        self._lock = Lock()
+        self._server: SparkConnectServer | None = None
+        self._session: Any = None
+        self._doors: tempfile.TemporaryDirectory[str] | None = None
+
+    def query(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int] | None = None) -> pa.Table:
+        """Run one SELECT over the tables, each as it is now or at its version."""
+        versions = versions or {}
+        _check_names(tables, versions)
+        with self._lock:
+            session = self._open()
+            try:
+                for view, uri in tables.items():
+                    self._register(session, view, uri, versions.get(view))
+                return session.sql(sql).toArrow()
+            except PySparkException as error:
+                raise JobFailed(f"the query failed: {error}") from error
+            finally:
+                self._forget(session, tables)
+
+    def close(self) -> None:
+        """Give the session and the engine back."""
+        with self._lock:
+            if self._session is not None:
+                self._session.stop()
+            if self._server is not None:
+                self._server.stop()
+            if self._doors is not None:
+                self._doors.cleanup()
+            self._session = self._server = self._doors = None
+
+    def _open(self) -> Any:
+        if self._session is None:
+            address = self._remote or self._start_sail()
+            _check_reachable(address)
+            self._session = SparkSession.builder.remote(address).create()
+            # The client's own policy would try for ten minutes; this one gives up after about four seconds.
+            self._session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
+            self._session.conf.set("spark.sql.session.timeZone", "UTC")
+        return self._session
+
+    def _start_sail(self) -> str:
+        os.environ.setdefault("RUST_LOG", "error")  # Sail would tell of each session on standard error
+        self._server = SparkConnectServer("127.0.0.1", 0)
+        self._server.start(background=True)
+        host, port = self._server.listening_address
+        return f"sc://{host}:{port}"
+
+    def _register(self, session: Any, view: str, uri: str, version: int | None) -> None:
+        reader = session.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        reader.load(self._readable(uri)).createOrReplaceTempView(view)
+
+    def _readable(self, uri: str) -> str:
+        """The place under a name that Sail 0.7 can read: it finds no table below a folder with a space or an umlaut."""
+        path = unquote(urlparse(uri).path) if uri.startswith("file://") else uri
+        if self._server is None or "://" in path or _PLAIN_PATH.fullmatch(path):
+            return uri
+        if self._doors is None:
+            self._doors = tempfile.TemporaryDirectory(prefix="quikapp-ml-doors-")
+        door = Path(self._doors.name) / sha256(path.encode()).hexdigest()
+        if not door.is_symlink():
+            door.symlink_to(path, target_is_directory=True)
+        return door.as_uri()
+
+    @staticmethod
+    def _forget(session: Any, views: Mapping[str, str]) -> None:
+        try:
+            for view in views:
+                session.catalog.dropTempView(view)
+        except PySparkException as error:
+            raise JobFailed(f"the engine is gone: {error}") from error
+
+
+def _check_names(tables: Mapping[str, str], versions: Mapping[str, int]) -> None:
+    wrong = [view for view in tables if not _VIEW_NAME.fullmatch(view)]
+    if wrong:
+        raise InvalidInput(f"view names {wrong} must be letters, digits and _, and not begin with a digit")
+    unknown = sorted(set(versions) - set(tables))
+    if unknown:
+        raise InvalidInput(f"versions are given for {unknown}, which are not among the tables {sorted(tables)}")
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse at once what the client would try to reach for ten minutes. Only host and port are ever printed."""
+    place = urlparse(address)
+    try:
+        host, port = place.hostname, place.port or DEFAULT_PORT
+    except ValueError:
+        host, port = None, 0
+    if place.scheme != "sc" or not host:
+        raise InvalidInput("a Spark Connect URL must be sc://host:port; the one given has another form")
+    try:
+        socket.create_connection((host, port), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise Unavailable(f"Spark at {host}:{port} does not answer: {error}", 10) from error
