@@ -56,7 +56,7 @@ def _text(node: Node) -> str:
 def _number(node: Node) -> str:
     kind = "an integer" if node["type"] == "integer" else "a number"
     bounds = _bounds(node, "minimum", "maximum")
-    return f"{kind}, {bounds}" if bounds else kind
+    return f"{kind} of {bounds}" if bounds else kind
 
 
 def _list(node: Node) -> str:

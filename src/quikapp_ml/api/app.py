@@ -66,7 +66,7 @@ def create_app(open_service: Callable[[], Service]) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=life,
-        middleware=[Middleware(PlainStart), Middleware(RequestEnvelope, telemetry=telemetry), Middleware(BodyGuard)],
+        middleware=[Middleware(PlainStart), Middleware(BodyGuard), Middleware(RequestEnvelope, telemetry=telemetry)],
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.telemetry = telemetry

@@ -119,8 +119,10 @@ def _problem(detail: Any, model: type[Question]) -> Problem:
     found = problem_of(detail)
     context = detail.get("ctx", {})
     if detail["type"] == "repeated_id":
-        path = "{field}.{index}.{name}".format(**context)
-        return Problem(path, found.code, found.message, None, "an id that no other of the list has")
+        field, index, name = context["field"], context["index"], context["name"]
+        path, repeated = f"{field}.{index}.{name}", short(detail["input"][field][index][name])
+        allowed = "an id that no other of the list has"
+        return Problem(path, found.code, found.message.removeprefix(f"{path} "), repeated, allowed)
     given = found.given
     if detail["type"] in ("too_long", "too_short"):
         given = f"{context['actual_length']} items"

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quikapp_ml.api.errors import QUIET, Refused, error_answer
-from quikapp_ml.api.telemetry import UNKNOWN_ROUTE, Telemetry
+from quikapp_ml.api.telemetry import OTHER_ROUTE, Telemetry
 from quikapp_ml.errors import Problem
 
 BODY_SECONDS = 30.0
@@ -42,34 +42,48 @@ class RequestEnvelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _request_id(scope)
-        status = CLIENT_CLOSED
+        method = _method(scope)
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server leaves the body of the answer out
+        scope["request_id"] = _request_id(scope)
+        named = _NamedSend(send, scope["request_id"])
         started = time.perf_counter()
-
-        async def send_named(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                headers["x-content-type-options"] = "nosniff"
-            await send(message)
-
         try:
-            await self._app(scope, receive, send_named)
-        except QUIET:
-            pass
-        except Exception:
-            logger.exception("request %s: %s %s failed", request_id, scope["method"], _route(scope))
-            if status != CLIENT_CLOSED:
-                raise  # the answer has begun; only the connection can say that it is not whole
-            await error_answer(request_id, 500, "internal", _INTERNAL)(scope, receive, send_named)
+            await self._answer(scope, receive, named)
         finally:
             seconds = time.perf_counter() - started
-            self._telemetry.answered(_method(scope), _route(scope), status, seconds)
+            self._telemetry.answered(method, _route(scope), named.status, seconds)
             logger.debug(
-                "%s %s %d %.1f ms %s", _method(scope), _route(scope), status, seconds * 1000, request_id
+                "%s %s %d %.1f ms %s", method, _route(scope), named.status, seconds * 1000, named.request_id
             )  # fmt: skip
+
+    async def _answer(self, scope: Scope, receive: Receive, send: "_NamedSend") -> None:
+        try:
+            await self._app(scope, receive, send)
+        except QUIET:
+            return
+        except Exception:
+            logger.exception("request %s: %s %s failed", send.request_id, scope["method"], _route(scope))
+            if send.status != CLIENT_CLOSED:
+                raise  # the answer has begun; only the connection can say that it is not whole
+            await error_answer(send.request_id, 500, "internal", _INTERNAL)(scope, receive, send)
+
+
+class _NamedSend:
+    """Puts the request id on the answer and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.status = CLIENT_CLOSED
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self.request_id
+            headers["x-content-type-options"] = "nosniff"
+        await self._send(message)
 
 
 _INTERNAL = "the service failed; its log names this request id"
@@ -85,7 +99,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
+    return getattr(scope.get("route"), "path", OTHER_ROUTE)
 
 
 def _method(scope: Scope) -> str:
@@ -163,7 +177,7 @@ class _GuardedBody:
 
     def _too_large(self, given: str) -> Refused:
         allowed = f"at most {self._max_bytes} bytes"
-        text = f"the body is too large: {given}; allowed are {allowed}"
+        text = f"the body is too large: {given}; {allowed} are allowed"
         return Refused(413, "body_too_large", text, (Problem("", "body_too_large", text, given, allowed),))
 
 

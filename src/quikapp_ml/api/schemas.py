@@ -162,7 +162,7 @@ OPERATIONS: dict[str, Operation] = {
         202,
         "Feedback",
         {"decision_id": "the decision_id of an answer", "action": "click", "item_id": "channel-456"},
-        _POST_ERRORS,
+        (*_POST_ERRORS, 404),
     ),
     "health": Operation("Health", "HealthReport"),
     "live": Operation("Is the process there?", "HealthState"),
@@ -172,6 +172,7 @@ OPERATIONS: dict[str, Operation] = {
 
 _ERROR_MEANINGS = {
     400: "The body is not JSON.",
+    404: "No answer has this `decision_id`.",
     408: "The body came too slowly.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics import disable_created_metrics
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 
@@ -13,7 +14,7 @@ from quikapp_ml.entities.decisions import Receipt
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-UNKNOWN_ROUTE = "(unknown)"
+OTHER_ROUTE = "(other)"
 """Label of every path that no route has, so that guessed paths do not grow the numbers."""
 
 
@@ -21,6 +22,7 @@ class Telemetry:
     """The counters of one process. Labels are route templates and statuses, never paths, people or texts."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the text and tell nothing
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from quikapp_ml.api.schemas import documented
 from quikapp_ml.api.telemetry import CONTENT_TYPE, telemetry_of
@@ -10,7 +10,7 @@ from quikapp_ml.api.telemetry import CONTENT_TYPE, telemetry_of
 router = APIRouter(tags=["health"])
 
 
-@router.get("/metrics", **documented("metrics"))
+@router.get("/metrics", response_class=PlainTextResponse, **documented("metrics"))
 async def metrics(request: Request) -> Response:
     """Requests, events, decisions, models and queues in Prometheus' text form."""
     return Response(telemetry_of(request).text(), media_type=CONTENT_TYPE)

@@ -1,0 +1,209 @@
+"""A service without anything behind it, and a client, for tests of the HTTP door."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from quikapp_ml.api.app import create_app
+from quikapp_ml.entities.decisions import (
+    Evidence,
+    ModelRef,
+    RankAnswer,
+    RankedItem,
+    Reason,
+    Receipt,
+    RecommendationAnswer,
+    RecommendedItem,
+    Rejection,
+    SentimentAnswer,
+    SentimentReading,
+    SpamAnswer,
+    Span,
+)
+from quikapp_ml.entities.events import parse_event
+from quikapp_ml.entities.questions import (
+    Feedback,
+    RankQuestion,
+    RecommendationQuestion,
+    SentimentQuestion,
+    SpamQuestion,
+)
+from quikapp_ml.errors import InvalidInput
+from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.settings import Settings
+
+
+class FakeIntake:
+    """Checks events and remembers their ids; writes nothing."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.failure: Exception | None = None
+
+    async def accept(self, given: Sequence[object], now: datetime) -> Receipt:
+        if self.failure:
+            raise self.failure
+        rejected, n_duplicates, n_accepted = [], 0, 0
+        for index, item in enumerate(given):
+            try:
+                event = parse_event(item, now=now)
+            except InvalidInput as error:
+                first = error.problems[0]
+                rejected.append(Rejection(index, first.code, str(error), first.path))
+                continue
+            n_duplicates += event.event_id in self.seen
+            n_accepted += event.event_id not in self.seen
+            self.seen.add(event.event_id)
+        return Receipt(n_accepted, n_duplicates, tuple(rejected))
+
+
+class FakeAnswers:
+    """Answers every question with fixed values, and keeps the questions."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.failure: Exception | None = None
+        self.degraded = False
+
+    def _note(self, question: Any) -> None:
+        self.asked.append(question)
+        if self.failure:
+            raise self.failure
+
+    async def accept(self, feedback: Feedback, now: datetime) -> str:
+        self._note(feedback)
+        return "feedback-1"
+
+    def recommend(self, question: RecommendationQuestion) -> RecommendationAnswer:
+        self._note(question)
+        contributions = {"popularity": 0.5} if question.explain else None
+        item = RecommendedItem(
+            "channel-1", "channel", 0.5, 1, "popular", (Reason("popular", "Many people talk here"),), contributions
+        )
+        model = ModelRef("recommendation-v2", "3.1.0")
+        return RecommendationAnswer("decision-1", question.user_id, (item,), model, degraded=self.degraded)
+
+    def rank(self, question: RankQuestion) -> RankAnswer:
+        self._note(question)
+        items = tuple(RankedItem(item.item_id, 0.5, rank) for rank, item in enumerate(question.items, 1))
+        return RankAnswer("decision-2", question.user_id, items, ModelRef("content-ranker", "1.0.0"))
+
+    def check(self, question: SpamQuestion) -> SpamAnswer:
+        self._note(question)
+        evidence = (Evidence("word", 1.5, "an offer", (Span(23, 28),)),)
+        model = ModelRef("spam-classifier", "2.4.0")
+        return SpamAnswer("decision-3", False, 0.2, "allow", {"insult": 0.0}, evidence, -2.9, -1.4, model)
+
+    def read(self, question: SentimentQuestion) -> SentimentAnswer:
+        self._note(question)
+        scores: dict[Any, float] = {"negative": 0.1, "neutral": 0.2, "positive": 0.7}
+        results = tuple(SentimentReading(message.id, "positive", scores, 0.7) for message in question.messages)
+        model = ModelRef("sentiment-bert", "1.2.0")
+        return SentimentAnswer("decision-4", results, (), {"positive": len(results)}, model)
+
+
+@dataclass
+class FakeLoaded:
+    ref: ModelRef
+    number: int | None = None
+    alias: str | None = "champion"
+
+
+@dataclass
+class FakeModels:
+    swaps: int = 2
+    failures: int = 1
+
+    def loaded(self) -> list[FakeLoaded]:
+        return [FakeLoaded(ModelRef("spam-classifier", "2.4.0"), 7)]
+
+
+@dataclass
+class FakeHealth:
+    ready: bool = True
+    state: HealthReport = field(default_factory=lambda: HealthReport("healthy", "connected", 3, "available", "1.0.0"))
+
+    def report(self) -> HealthReport:
+        return self.state
+
+    def is_ready(self) -> bool:
+        return self.ready
+
+
+@dataclass
+class FakeSpool:
+    pending_bytes: int = 123
+
+
+@dataclass
+class FakeLakeWriter:
+    lag_frames: int = 4
+    last_error: object | None = None
+
+
+@dataclass
+class FakeLedger:
+    recorded: int = 5
+    lost: int = 0
+
+
+class FakeService:
+    """What the HTTP door sees, without anything behind it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.intake = FakeIntake()
+        self.answers = FakeAnswers()
+        self.feedback = self.recommendations = self.ranking = self.spam = self.sentiment = self.answers
+        self.models = FakeModels()
+        self.spool = FakeSpool()
+        self.lake_writer = FakeLakeWriter()
+        self.ledger = FakeLedger()
+        self.health = FakeHealth()
+        self.life: list[str] = []
+        self.start_failure: Exception | None = None
+
+    def start(self) -> None:
+        self.life.append("start")
+        if self.start_failure:
+            raise self.start_failure
+
+    def close(self) -> None:
+        self.life.append("close")
+
+
+class Client:
+    """Sends requests to an app in this process, one after another."""
+
+    def __init__(self, runner: asyncio.Runner, app: FastAPI) -> None:
+        self.app = app
+        self._runner = runner
+        # A bug must become an answer of the app, so nothing but the answer may come out of it.
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://service")
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self._runner.run(self._http.request(method, path, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("POST", path, **more)
+
+
+@contextmanager
+def running(service: FakeService) -> Iterator[Client]:
+    """The app around the service, from its start to its end."""
+    app = create_app(lambda: service)
+    life = app.router.lifespan_context(app)
+    with asyncio.Runner() as runner:
+        runner.run(life.__aenter__())
+        yield Client(runner, app)
+        runner.run(life.__aexit__(None, None, None))

@@ -1,0 +1,99 @@
+import threading
+from typing import Any
+
+import pytest
+
+from quikapp_ml.api.routes.sentiment import INLINE_MESSAGES
+from quikapp_ml.entities.questions import RecommendationQuestion, SentimentQuestion, SpamQuestion
+from support.fake_service import Client, FakeService
+
+
+def test_recommendations(client: Client, service: FakeService) -> None:
+    body: dict[str, Any] = {
+        "user_id": "user-123",
+        "context": {"channel_id": "channel-456", "time_of_day": "morning"},
+        "limit": 10,
+    }
+    answer = client.post("/api/ml/recommendations", json=body)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "decision_id": "decision-1",
+        "user_id": "user-123",
+        "recommendations": [
+            {
+                "item_id": "channel-1",
+                "item_type": "channel",
+                "score": 0.5,
+                "rank": 1,
+                "source": "popular",
+                "reasons": [{"code": "popular", "text": "Many people talk here"}],
+            }
+        ],
+        "model": {"name": "recommendation-v2", "version": "3.1.0"},
+        "degraded": False,
+    }
+    assert service.answers.asked == [RecommendationQuestion(**body)]
+
+
+def test_explained_recommendations_have_contributions(client: Client) -> None:
+    answer = client.post("/api/ml/recommendations", json={"user_id": "u", "explain": True})
+    assert answer.json()["recommendations"][0]["contributions"] == {"popularity": 0.5}
+
+
+def test_rank(client: Client) -> None:
+    body = {
+        "user_id": "u",
+        "query": "q",
+        "items": [{"item_id": "b", "created_at": "2026-11-23T08:00:00Z"}, {"item_id": "a"}],
+    }
+    answer = client.post("/api/ml/rank", json=body)
+    assert answer.json()["items"] == [
+        {"item_id": "b", "score": 0.5, "rank": 1},
+        {"item_id": "a", "score": 0.5, "rank": 2},
+    ]
+
+
+def test_spam_check(client: Client, service: FakeService) -> None:
+    body: dict[str, Any] = {
+        "content": "Check out this amazing offer!",
+        "user_id": "user-789",
+        "metadata": {"ip_address": "192.168.1.1", "user_agent": "Mozilla/5.0..."},
+    }
+    answer = client.post("/api/ml/spam-check", json=body)
+    assert list(answer.json()) == [
+        "decision_id", "is_spam", "spam_probability", "action", "abuse",
+        "evidence", "bias", "logit", "model", "degraded",
+    ]  # fmt: skip
+    assert answer.json()["evidence"] == [
+        {"signal": "word", "weight": 1.5, "detail": "an offer", "spans": [{"start": 23, "end": 28}]}
+    ]
+    assert service.answers.asked == [SpamQuestion(**body)]
+
+
+def _sentiment_body(n_messages: int) -> dict[str, Any]:
+    return {"messages": [{"id": f"msg-{n}", "content": "This is great!"} for n in range(n_messages)]}
+
+
+@pytest.mark.parametrize(("n_messages", "inline"), [(1, True), (INLINE_MESSAGES, True), (INLINE_MESSAGES + 1, False)])
+def test_long_lists_of_messages_are_read_in_another_thread(
+    client: Client, service: FakeService, n_messages: int, inline: bool
+) -> None:
+    threads = []
+    read = service.answers.read
+
+    class Reader:
+        def read(self, question: SentimentQuestion) -> Any:
+            threads.append(threading.current_thread())
+            return read(question)
+
+    service.sentiment = Reader()  # type: ignore[assignment]
+    answer = client.post("/api/ml/sentiment", json=_sentiment_body(n_messages))
+    assert len(answer.json()["results"]) == n_messages
+    assert [thread is threading.current_thread() for thread in threads] == [inline]
+
+
+def test_feedback(client: Client) -> None:
+    answer = client.post(
+        "/api/ml/feedback", json={"decision_id": "decision-1", "action": "join", "item_id": "channel-1"}
+    )
+    assert (answer.status_code, answer.json()) == (202, {"feedback_id": "feedback-1", "decision_id": "decision-1"})
