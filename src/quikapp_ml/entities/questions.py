@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from quikapp_ml.entities.decisions import ItemType
@@ -10,7 +11,34 @@ from quikapp_ml.entities.events import Id, ShortText, Text, Time
 
 MAX_ITEMS = 1_000
 MAX_MESSAGES = 1_000
+MAX_OPEN_BYTES = 16 * 1024
+MAX_OPEN_DEPTH = 16
 DEFAULT_TYPES: tuple[ItemType, ...] = ("channel", "user", "message")
+
+
+def _storable(given: dict[str, Any]) -> dict[str, Any]:
+    """Open fields are kept with the decision: as JSON, of a bounded size."""
+    if _is_deeper(given, MAX_OPEN_DEPTH):
+        raise PydanticCustomError("too_deep", "must be nested at most {n} levels deep", {"n": MAX_OPEN_DEPTH})
+    try:
+        n_bytes = len(orjson.dumps(given))
+    except TypeError as error:
+        raise PydanticCustomError("not_json", "must be JSON: {why}", {"why": str(error)}) from None
+    if n_bytes > MAX_OPEN_BYTES:
+        message = "must be at most {limit} bytes of JSON, not {n}"
+        raise PydanticCustomError("too_large", message, {"limit": MAX_OPEN_BYTES, "n": n_bytes})
+    return given
+
+
+def _is_deeper(given: object, n_levels: int) -> bool:
+    if not isinstance(given, (dict, list)):
+        return False
+    parts = given.values() if isinstance(given, dict) else given
+    return n_levels == 0 or any(_is_deeper(part, n_levels - 1) for part in parts)
+
+
+OpenFields = Annotated[dict[str, Any], AfterValidator(_storable)]
+"""An object that is open to fields of the caller's own, at most 16 KiB of JSON."""
 
 
 class Question(BaseModel):
@@ -23,7 +51,7 @@ class RecommendationQuestion(Question):
     """What should this person look at, whom meet, which channel join?"""
 
     user_id: Id
-    context: dict[str, Any] = Field(default_factory=dict)
+    context: OpenFields = Field(default_factory=dict)
     """Where and when it is asked (`channel_id`, `time_of_day` …); open to further fields."""
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     types: Annotated[list[ItemType], Field(min_length=1, max_length=3)] = Field(default=list(DEFAULT_TYPES))
@@ -47,7 +75,7 @@ class RankQuestion(Question):
     user_id: Id
     query: ShortText | None = None
     items: Annotated[list[RankItem], Field(min_length=1, max_length=MAX_ITEMS)]
-    context: dict[str, Any] = Field(default_factory=dict)
+    context: OpenFields = Field(default_factory=dict)
     explain: bool = False
 
     @model_validator(mode="after")
@@ -61,7 +89,7 @@ class SpamQuestion(Question):
 
     content: Text
     user_id: Id
-    metadata: dict[str, Any] = Field(default_factory=dict)
+    metadata: OpenFields = Field(default_factory=dict)
     """`ip_address`, `user_agent`, `channel_id` … as the chat knows them; open to further fields."""
     dry_run: bool = False
 
