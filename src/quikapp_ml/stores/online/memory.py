@@ -1,0 +1,71 @@
+"""Online state in memory: for tests and replays; nothing survives the process."""
+
+from collections.abc import Iterator, Sequence
+from threading import Lock
+
+from quikapp_ml.errors import StorageFailed
+from quikapp_ml.stores.online.base import Changes, OnlineStore
+
+
+class MemoryOnlineStore(OnlineStore):
+    """Documents in dictionaries."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, dict[str, bytes]] = {}
+        self._checkpoint = 0
+        self._lock = Lock()
+        self._is_closed = False
+
+    def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Documents in the order of the keys."""
+        with self._lock:
+            kept = self._namespace(namespace)
+            return [kept.get(key) for key in keys]
+
+    def items(self, namespace: str) -> Iterator[tuple[str, bytes]]:
+        """All documents of a namespace, as they are now."""
+        with self._lock:
+            return iter(list(self._namespace(namespace).items()))
+
+    def count(self, namespace: str) -> int:
+        """How many documents a namespace holds."""
+        with self._lock:
+            return len(self._namespace(namespace))
+
+    def write(self, changes: Changes, checkpoint: int | None = None) -> None:
+        """Take all changes."""
+        copied = {
+            (namespace, key): None if document is None else bytes(document)
+            for namespace, documents in changes.items()
+            for key, document in documents.items()
+        }
+        with self._lock:
+            self._check_open()
+            for (namespace, key), document in copied.items():
+                kept = self._documents.setdefault(namespace, {})
+                if document is None:
+                    kept.pop(key, None)
+                else:
+                    kept[key] = document
+            self._checkpoint = self._checkpoint if checkpoint is None else checkpoint
+
+    @property
+    def checkpoint(self) -> int:
+        """Sequence number of the spool up to which the documents are complete."""
+        return self._checkpoint
+
+    def answers(self) -> bool:
+        """Whether it is open."""
+        return not self._is_closed
+
+    def close(self) -> None:
+        """Refuse from now on."""
+        self._is_closed = True
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StorageFailed("the online store is closed")
+
+    def _namespace(self, namespace: str) -> dict[str, bytes]:
+        self._check_open()
+        return self._documents.get(namespace, {})

@@ -1,0 +1,130 @@
+"""Online state in one SQLite file, safe against a power cut: a write has returned when it is on the disk."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from quikapp_ml.errors import Damaged, InvalidInput, StorageFailed
+from quikapp_ml.stores.online.base import Changes, OnlineStore
+
+KEYS_A_QUERY = 500
+DOCUMENTS_A_PAGE = 2_000
+ANSWER_SECONDS = 0.5
+DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS documents (
+  namespace TEXT NOT NULL, key TEXT NOT NULL, document BLOB NOT NULL, PRIMARY KEY (namespace, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_UPSERT = """
+INSERT INTO documents (namespace, key, document) VALUES (?, ?, ?)
+ON CONFLICT (namespace, key) DO UPDATE SET document = excluded.document
+"""
+_PAGE = "SELECT key, document FROM documents WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
+_FIRST_PAGE = "SELECT key, document FROM documents WHERE namespace = ? ORDER BY key LIMIT ?"
+
+
+class SQLiteOnlineStore(OnlineStore):
+    """One connection for all threads of the process, used by one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        with self._storage():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+            try:
+                # FULL: the spool forgets what the checkpoint covers, so a checkpoint must not be lost in a power cut.
+                for pragma in ("journal_mode = WAL", "synchronous = FULL", "temp_store = MEMORY"):
+                    self._connection.execute(f"PRAGMA {pragma}")
+                self._connection.executescript(_TABLES)
+            except sqlite3.Error:
+                self._connection.close()
+                raise
+
+    def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
+        """Documents in the order of the keys."""
+        found: dict[str, bytes] = {}
+        with self._lock, self._storage():
+            for start in range(0, len(keys), KEYS_A_QUERY):
+                some = keys[start : start + KEYS_A_QUERY]
+                marks = ",".join("?" * len(some))
+                sql = f"SELECT key, document FROM documents WHERE namespace = ? AND key IN ({marks})"  # noqa: S608
+                found.update(self._connection.execute(sql, (namespace, *some)))
+        return [found.get(key) for key in keys]
+
+    def items(self, namespace: str) -> Iterator[tuple[str, bytes]]:
+        """All documents, page by page: what is written meanwhile may be among them or not."""
+        page = self._rows(_FIRST_PAGE, namespace, DOCUMENTS_A_PAGE)
+        while page:
+            yield from page
+            page = self._rows(_PAGE, namespace, page[-1][0], DOCUMENTS_A_PAGE)
+
+    def count(self, namespace: str) -> int:
+        """How many documents a namespace holds."""
+        return int(self._rows("SELECT COUNT(*) FROM documents WHERE namespace = ?", namespace)[0][0])
+
+    def write(self, changes: Changes, checkpoint: int | None = None) -> None:
+        """Write all changes and the checkpoint in one transaction."""
+        flat = [(space, key, document) for space, documents in changes.items() for key, document in documents.items()]
+        kept = [row for row in flat if row[2] is not None]
+        gone = [row[:2] for row in flat if row[2] is None]
+        with self._lock, self._storage(), self._transaction():
+            self._connection.executemany(_UPSERT, kept)
+            self._connection.executemany("DELETE FROM documents WHERE namespace = ? AND key = ?", gone)
+            if checkpoint is not None:
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?)", (checkpoint,))
+
+    @property
+    def checkpoint(self) -> int:
+        """Sequence number of the spool up to which the documents are complete."""
+        rows = self._rows("SELECT value FROM meta WHERE name = 'checkpoint'")
+        return int(rows[0][0]) if rows else 0
+
+    def answers(self) -> bool:
+        """Whether the store can be read within half a second."""
+        if not self._lock.acquire(timeout=ANSWER_SECONDS):
+            return False
+        try:
+            self._connection.execute("SELECT 1 FROM meta LIMIT 1").fetchall()
+        except sqlite3.Error:
+            return False
+        finally:
+            self._lock.release()
+        return True
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            self._connection.close()
+
+    def _rows(self, sql: str, *values: str | int) -> list[tuple[str, bytes]]:
+        with self._lock, self._storage():
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _storage(self) -> Iterator[None]:
+        """Say what SQLite and the disk say in the words of our errors."""
+        try:
+            yield
+        except UnicodeEncodeError as error:
+            raise InvalidInput(f"a key or namespace is not text that can be stored: {error}") from None
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED_CODES:
+                raise Damaged(f"online store {self._path}: {error}") from error
+            raise StorageFailed(f"online store {self._path}: {error}") from error

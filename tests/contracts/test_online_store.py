@@ -1,0 +1,125 @@
+"""The promises of `OnlineStore`, held against every implementation."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quikapp_ml.errors import StorageFailed
+from quikapp_ml.stores.online import open_online_store
+from quikapp_ml.stores.online.base import OnlineStore
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnlineStore]:
+    store = open_online_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'online.db'}")
+    yield store
+    store.close()
+
+
+def test_empty_at_first(store: OnlineStore) -> None:
+    assert store.get("people", ["ada"]) == [None]
+    assert store.get("people", []) == []
+    assert list(store.items("people")) == []
+    assert store.count("people") == 0
+    assert store.checkpoint == 0
+    assert store.answers()
+
+
+def test_documents_come_back_in_the_order_of_the_keys(store: OnlineStore) -> None:
+    store.write({"people": {"ada": b"1", "bob": b"2"}})
+    assert store.get("people", ["bob", "nobody", "ada", "bob"]) == [b"2", None, b"1", b"2"]
+
+
+def test_namespaces_do_not_meet(store: OnlineStore) -> None:
+    store.write({"people": {"x": b"1"}, "channels": {"x": b"2", "y": b"3"}})
+    assert store.get("people", ["x", "y"]) == [b"1", None]
+    assert dict(store.items("channels")) == {"x": b"2", "y": b"3"}
+    assert (store.count("people"), store.count("channels")) == (1, 2)
+
+
+def test_a_later_write_wins_and_none_takes_away(store: OnlineStore) -> None:
+    store.write({"people": {"ada": b"1", "bob": b"2"}})
+    store.write({"people": {"ada": b"3", "bob": None, "nobody": None}})
+    assert dict(store.items("people")) == {"ada": b"3"}
+
+
+def test_the_checkpoint_stays_until_it_is_written(store: OnlineStore) -> None:
+    store.write({}, checkpoint=2**62)
+    store.write({"people": {"ada": b"1"}})
+    assert store.checkpoint == 2**62
+    store.write({}, checkpoint=7)
+    assert store.checkpoint == 7
+
+
+@pytest.mark.parametrize("key", ["", "зоя 🙂", "a\x00b", "a'b\"c", "\x1f", "%", "x" * 5000])
+@pytest.mark.parametrize("document", [b"", b"\x00\xff", b"x" * 100_000])
+def test_any_key_and_any_bytes(store: OnlineStore, key: str, document: bytes) -> None:
+    store.write({key: {key: document, key + "2": b"2"}})
+    assert store.get(key, [key]) == [document]
+    assert dict(store.items(key)) == {key: document, key + "2": b"2"}
+
+
+def test_more_keys_than_a_query_or_a_page_takes(store: OnlineStore) -> None:
+    keys = [f"k{index}" for index in range(5_001)]
+    store.write({"many": {key: key.encode() for key in keys}})
+    assert store.get("many", [*keys, "none"]) == [*(key.encode() for key in keys), None]
+    assert sorted(key for key, _ in store.items("many")) == sorted(keys)
+    assert store.count("many") == 5_001
+
+
+def test_a_write_that_is_refused_changes_nothing(store: OnlineStore) -> None:
+    store.write({"people": {"ada": b"1"}}, checkpoint=1)
+    wrong: dict[str, bytes | None] = {"ada": b"2", "bob": {"not": "bytes"}}  # type: ignore[dict-item]
+    with pytest.raises((StorageFailed, TypeError)):
+        store.write({"people": wrong}, checkpoint=2)
+    assert dict(store.items("people")) == {"ada": b"1"}
+    assert store.checkpoint == 1
+
+
+def test_reading_while_others_write(store: OnlineStore) -> None:
+    def write(index: int) -> None:
+        store.write({"people": {f"{index}-{part}": bytes([part]) for part in range(20)}}, checkpoint=index)
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(write, index) for index in range(20)]
+        for _ in range(20):
+            assert len(list(store.items("people"))) <= 400
+        for future in done:
+            future.result()
+    assert store.count("people") == 400
+
+
+def test_a_closed_store_refuses(store: OnlineStore) -> None:
+    store.close()
+    assert not store.answers()
+    with pytest.raises(StorageFailed):
+        store.get("people", ["ada"])
+    with pytest.raises(StorageFailed):
+        list(store.items("people"))
+    with pytest.raises(StorageFailed):
+        store.write({"people": {"ada": b"1"}})
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    writes=st.lists(
+        st.dictionaries(
+            st.sampled_from(["a", "b"]),
+            st.dictionaries(st.sampled_from(["x", "y", "z", "é"]), st.none() | st.binary(max_size=4), max_size=4),
+        ),
+        max_size=6,
+    )
+)
+def test_it_behaves_like_dictionaries(store: OnlineStore, writes: list[dict[str, dict[str, bytes | None]]]) -> None:
+    model: dict[str, dict[str, bytes]] = {"a": {}, "b": {}}
+    store.write({name: dict.fromkeys(["x", "y", "z", "é"]) for name in model})
+    for changes in writes:
+        store.write(changes)
+        for namespace, documents in changes.items():
+            merged: dict[str, bytes | None] = {**model[namespace], **documents}
+            model[namespace] = {key: document for key, document in merged.items() if document is not None}
+    assert {name: dict(store.items(name)) for name in model} == model
