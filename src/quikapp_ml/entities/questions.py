@@ -12,7 +12,7 @@ from quikapp_ml.entities.events import Id, ShortText, Text, Time
 MAX_ITEMS = 1_000
 MAX_MESSAGES = 1_000
 MAX_OPEN_BYTES = 16 * 1024
-MAX_OPEN_DEPTH = 16
+MAX_OPEN_DEPTH = 32
 DEFAULT_TYPES: tuple[ItemType, ...] = ("channel", "user", "message")
 
 
