@@ -80,6 +80,11 @@ class ItemSimilarity:
         """(n_channels,): summed similarity of each channel to the channels that a person uses; 0 for unknown ones."""
         return np.asarray(self._links(channel_ids, used).sum(axis=1), dtype=float)
 
+    def most_similar(self, channel_ids: Sequence[str], used: Iterable[str]) -> list[str]:
+        """Those of the channels that are like a used one, the most similar first."""
+        scores = self.scores(channel_ids, used)
+        return [channel_ids[at] for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
+
     def closest(self, channel_ids: Sequence[str], used: Iterable[str]) -> list[str | None]:
         """For each channel the used one that is most like it; None where none is."""
         links = self._links(channel_ids, used)

@@ -43,6 +43,10 @@ def test_similarity_sums_over_used_channels() -> None:
     assert similarity().scores(["b"], ["a"]).tolist() == [0.8]
 
 
+def test_the_most_similar_come_first_and_unlike_ones_not_at_all() -> None:
+    assert similarity().most_similar(["c", "unknown", "b"], ["a"]) == ["b", "c"]
+
+
 def test_the_closest_used_channel_is_named() -> None:
     assert similarity().closest(["a", "b", "unknown"], {"b", "c"}) == ["b", None, None]
 

@@ -1,0 +1,178 @@
+"""Recommends channels, people and messages: candidates, features, model, policy, reasons."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from quikapp_ml.entities.decisions import Decision, ItemType, ModelRef, RecommendationAnswer, RecommendedItem
+from quikapp_ml.entities.questions import RecommendationQuestion
+from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
+from quikapp_ml.features.conversations import Conversation
+from quikapp_ml.features.frame import FeatureFrame
+from quikapp_ml.features.item_features import channel_features, conversation_features, person_features
+from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.features.viewpoint import Viewpoint
+from quikapp_ml.features.workspace import Workspace
+from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
+from quikapp_ml.serving.context import check_context
+from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.serving.loading import ModelHost
+from quikapp_ml.serving.policy import Scored, mix
+from quikapp_ml.serving.reasons import Facts, reasons_for
+from quikapp_ml.serving.scoring import RULES, Scores, loaded_model, or_rules
+
+RULE_FEATURES: Mapping[ItemType, str] = {"channel": "popularity", "user": "activity", "message": "newest_first"}
+"""What items are ordered by while no model answers."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates of one type, their ids, sources and features, all in the same order."""
+
+    items: Sequence[str | Conversation]
+    item_ids: Sequence[str]
+    sources: Sequence[str]
+    frame: FeatureFrame
+
+    def scored(self, item_type: ItemType, scores: Scores) -> list[Scored]:
+        """The candidates with their scores, for the policy."""
+        return [
+            Scored(self.item_ids[position], item_type, score, self.sources[position], position)
+            for position, score in enumerate(scores.values.tolist())
+        ]
+
+
+class RecommendationService:
+    """Answers from the state in memory; it runs on the event loop and does no I/O but the ledger's append."""
+
+    def __init__(
+        self,
+        models: ModelHost,
+        ledger: DecisionLedger,
+        workspace: Workspace,
+        features: OnlineFeatures,
+        clock: Callable[[], float],
+    ) -> None:
+        self._models = models
+        self._ledger = ledger
+        self._workspace = workspace
+        self._features = features
+        self._clock = clock
+
+    def recommend(self, question: RecommendationQuestion) -> RecommendationAnswer:
+        """Recommend at most `limit` items of the asked types. Raises InvalidInput on a context of the wrong type."""
+        started = time.perf_counter()
+        check_context(question.context)
+        loaded, model = loaded_model(self._models, RecommendationModel)
+        view = Viewpoint(self._workspace, self._features, question.user_id, self._clock())
+        here = question.context.get("channel_id")
+        similarity = model.similarity_ if model else ItemSimilarity.empty()
+        facts = Facts(view, similarity, here if here in view.channels else None)
+        pools = {item_type: _POOLS[item_type](facts) for item_type in question.types}
+        scores, is_degraded = or_rules(_by_model(model, pools), lambda: _by_rules(pools))
+        chosen = mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, question.limit)
+        answer = RecommendationAnswer(
+            decision_id=self._ledger.new_decision_id(),
+            user_id=question.user_id,
+            recommendations=tuple(
+                _answered(facts, rank, one, pools, scores, question.explain) for rank, one in enumerate(chosen, start=1)
+            ),
+            model=ModelRef(RecommendationModel.name, RULES) if loaded is None or is_degraded else loaded.ref,
+            degraded=is_degraded,
+        )
+        self._ledger.record(
+            Decision(
+                decision_id=answer.decision_id,
+                kind="recommendations",
+                user_id=question.user_id,
+                model=answer.model,
+                request=question.model_dump(),
+                answer=asdict(answer),
+                latency_ms=(time.perf_counter() - started) * 1000,
+                features=_features_of(chosen, pools),
+                model_number=None if loaded is None or is_degraded else loaded.number,
+                degraded=is_degraded,
+            )
+        )
+        return answer
+
+
+def _channel_pool(facts: Facts) -> Pool:
+    view, similarity = facts.view, facts.similarity
+    found = channel_candidates(view, similarity.most_similar(view.open_channels, view.own_channels))
+    ids = list(found)
+    similar = similarity.scores(ids, view.own_channels)
+    return Pool(ids, ids, list(found.values()), channel_features(view, ids, similar, facts.current_channel))
+
+
+def _person_pool(facts: Facts) -> Pool:
+    found = person_candidates(facts.view)
+    ids = list(found)
+    return Pool(ids, ids, list(found.values()), person_features(facts.view, ids, facts.current_channel))
+
+
+def _message_pool(facts: Facts) -> Pool:
+    found = conversation_candidates(facts.view)
+    return Pool(
+        items=found,
+        item_ids=[one.message.message_id for one in found],
+        sources=[f"channel:{one.channel_id}" for one in found],
+        frame=conversation_features(facts.view, found, facts.current_channel),
+    )
+
+
+_POOLS: Mapping[ItemType, Callable[[Facts], Pool]] = {
+    "channel": _channel_pool,
+    "user": _person_pool,
+    "message": _message_pool,
+}
+
+
+def _by_model(
+    model: RecommendationModel | None, pools: Mapping[ItemType, Pool]
+) -> Callable[[], dict[ItemType, Scores]] | None:
+    if model is None:
+        return None
+    return lambda: {
+        item_type: Scores.by_model(model.contributions(item_type, pool.frame.names, pool.frame.values))
+        for item_type, pool in pools.items()
+    }
+
+
+def _by_rules(pools: Mapping[ItemType, Pool]) -> dict[ItemType, Scores]:
+    return {item_type: Scores.by_rule(pool.frame, RULE_FEATURES[item_type]) for item_type, pool in pools.items()}
+
+
+def _answered(
+    facts: Facts,
+    rank: int,
+    one: Scored,
+    pools: Mapping[ItemType, Pool],
+    scores: Mapping[ItemType, Scores],
+    explain: bool,
+) -> RecommendedItem:
+    of_type = scores[one.item_type]
+    item = pools[one.item_type].items[one.position]
+    return RecommendedItem(
+        item_id=one.item_id,
+        item_type=one.item_type,
+        score=one.score,
+        rank=rank,
+        source=one.source,
+        reasons=reasons_for(facts, one.item_type, item, of_type.of(one.position)),
+        contributions=of_type.explained(one.position) if explain else None,
+    )
+
+
+def _features_of(chosen: Sequence[Scored], pools: Mapping[ItemType, Pool]) -> dict[str, Any]:
+    """For the ledger: by type the names once, then the answered items with their values in order of rank."""
+    features: dict[str, Any] = {}
+    for item_type, pool in pools.items():
+        answered = [one for one in chosen if one.item_type == item_type]
+        features[item_type] = {
+            "names": pool.frame.names,
+            "item_ids": [one.item_id for one in answered],
+            "values": [pool.frame.values[one.position].tolist() for one in answered],
+        }
+    return features
