@@ -1,48 +1,22 @@
 """The app under a real server: what only a socket shows."""
 
-import contextlib
 import http.client
 import socket
-import threading
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from quikapp_ml.api.app import create_app
 from quikapp_ml.errors import HomeInUse
 from support.fake_service import FakeService
-
-
-class Server(uvicorn.Server):
-    """A server in a thread of this process."""
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[int]:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            thread = threading.Thread(target=self._run_quietly, args=(listener,))
-            thread.start()
-            while not self.started and thread.is_alive():
-                time.sleep(0.01)
-            yield listener.getsockname()[1]
-            self.should_exit = True
-            thread.join()
-
-    def _run_quietly(self, listener: socket.socket) -> None:
-        with contextlib.suppress(SystemExit):  # how it ends when the app does not start
-            self.run(sockets=[listener])
-
-
-def _server(service: FakeService) -> Server:
-    return Server(uvicorn.Config(create_app(lambda: service), log_config=None, access_log=False))
+from support.server import Server
 
 
 @pytest.fixture
 def port(service: FakeService) -> Iterator[int]:
-    with _server(service).running() as port:
+    with Server(create_app(lambda: service)).running() as port:
         yield port
 
 
@@ -118,7 +92,7 @@ def test_a_service_that_does_not_start_ends_the_server_with_one_sentence(
     service: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.start_failure = HomeInUse("home /x is in use by process 7")
-    server = _server(service)
+    server = Server(create_app(lambda: service))
     with server.running():
         pass
     assert not server.started

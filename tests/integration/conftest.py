@@ -1,0 +1,20 @@
+"""A running service for the tests of this folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quikapp_ml.api.app import create_app
+from quikapp_ml.settings import Settings
+from support.fake_service import FakeService
+from support.server import Server
+
+
+@pytest.fixture(scope="session")
+def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a running service."""
+    home: Path = tmp_path_factory.mktemp("home")
+    service = FakeService(Settings.from_environment({"QUIKAPP_ML_HOME": str(home)}))
+    with Server(create_app(lambda: service)).running() as port:
+        yield f"http://127.0.0.1:{port}"
