@@ -16,5 +16,5 @@ def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a running service."""
     home: Path = tmp_path_factory.mktemp("home")
     service = FakeService(Settings.from_environment({"QUIKAPP_ML_HOME": str(home)}))
-    with Server(create_app(lambda: service)).running() as port:
+    with Server(create_app(service)).running() as port:
         yield f"http://127.0.0.1:{port}"

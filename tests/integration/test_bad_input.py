@@ -279,12 +279,12 @@ SCALARS = (
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     | st.sampled_from(["", "user-1", "channel", "message", "\x00", "2026-11-23T08:00:00Z", "\u202e", "💥"])
 )  # fmt: skip
-NAMES = st.sampled_from([
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from([
     "user_id", "context", "limit", "types", "explain", "query", "items", "item_id", "item_type", "content",
-    "channel_id", "author_id", "created_at", "metadata", "ip_address", "dry_run", "messages", "id", "decision_id", "action", "value",
-    "comment", "events", "event_id", "type", "event_time", "message_id", "thread_id", "reaction", "removed", "role",
-    "target_user_id", "topic", "name", "is_private", "reason",
-]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=5)  # fmt: skip
+    "channel_id", "author_id", "created_at", "metadata", "ip_address", "dry_run", "messages", "id", "decision_id",
+    "action", "value", "comment", "events", "event_id", "type", "event_time", "message_id", "thread_id", "reaction",
+    "removed", "role", "target_user_id", "topic", "name", "is_private", "reason",
+])  # fmt: skip
 VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=4) | st.dictionaries(NAMES, v, max_size=5), max_leaves=12)
 
 

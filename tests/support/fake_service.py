@@ -201,7 +201,7 @@ class Client:
 @contextmanager
 def running(service: FakeService) -> Iterator[Client]:
     """The app around the service, from its start to its end."""
-    app = create_app(lambda: service)
+    app = create_app(service)
     life = app.router.lifespan_context(app)
     with asyncio.Runner() as runner:
         runner.run(life.__aenter__())

@@ -42,7 +42,12 @@ TAGS = [
 ]
 
 
-def create_app(open_service: Callable[[], Service]) -> FastAPI:
+def create_app(service: Service) -> FastAPI:
+    """The app around a service that is open; it is started and closed with the app."""
+    return build_app(lambda: service)
+
+
+def build_app(open_service: Callable[[], Service]) -> FastAPI:
     """The app around a service that is opened when the app starts and closed when it ends."""
     telemetry = Telemetry()
 

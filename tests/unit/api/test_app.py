@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from quikapp_ml.api.app import create_app
+from quikapp_ml.api.app import build_app, create_app
 from quikapp_ml.errors import HomeInUse
 from support.fake_service import Client, FakeService
 
@@ -13,11 +13,11 @@ def test_nothing_is_opened_before_the_app_starts() -> None:
     def open_service() -> Any:
         raise AssertionError("opened at import")
 
-    create_app(open_service)
+    build_app(open_service)
 
 
 def test_the_service_lives_as_long_as_the_app(service: FakeService) -> None:
-    app = create_app(lambda: service)
+    app = create_app(service)
 
     async def live() -> None:
         async with app.router.lifespan_context(app):
@@ -47,7 +47,7 @@ def test_a_service_that_cannot_start_says_why_in_one_sentence_and_is_closed(serv
         "type": "lifespan.startup.failed",
         "message": "The service does not start: home /x is in use by process 7",
     }
-    assert _startup_messages(create_app(lambda: service)) == [expected]
+    assert _startup_messages(create_app(service)) == [expected]
     assert service.life == ["start", "close"]
 
 
@@ -55,7 +55,7 @@ def test_a_service_that_cannot_be_opened_says_why() -> None:
     def open_service() -> Any:
         raise HomeInUse("home /x is in use by process 7")
 
-    [message] = _startup_messages(create_app(open_service))
+    [message] = _startup_messages(build_app(open_service))
     assert message["message"] == "The service does not start: home /x is in use by process 7"
 
 

@@ -16,7 +16,7 @@ from support.server import Server
 
 @pytest.fixture
 def port(service: FakeService) -> Iterator[int]:
-    with Server(create_app(lambda: service)).running() as port:
+    with Server(create_app(service)).running() as port:
         yield port
 
 
@@ -92,7 +92,7 @@ def test_a_service_that_does_not_start_ends_the_server_with_one_sentence(
     service: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     service.start_failure = HomeInUse("home /x is in use by process 7")
-    server = Server(create_app(lambda: service))
+    server = Server(create_app(service))
     with server.running():
         pass
     assert not server.started

@@ -1,0 +1,7 @@
+"""The app for `uvicorn main:app --host 0.0.0.0 --port 5008`; settings are read, and the home opened, when it starts."""
+
+from quikapp_ml.api.app import build_app
+from quikapp_ml.bootstrap import open_service
+from quikapp_ml.settings import Settings
+
+app = build_app(lambda: open_service(Settings.from_environment()))
