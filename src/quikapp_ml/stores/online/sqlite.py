@@ -29,32 +29,34 @@ _FIRST_PAGE = "SELECT key, document FROM documents WHERE namespace = ? ORDER BY 
 
 
 class SQLiteOnlineStore(OnlineStore):
-    """One connection for all threads of the process, used by one at a time."""
+    """Two connections for all threads of the process: one writes, and one reads without waiting for it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = Lock()
+        self._write_lock = Lock()
+        self._read_lock = Lock()
         with self._storage():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+            self._writer = _connect(path)
             try:
                 # FULL: the spool forgets what the checkpoint covers, so a checkpoint must not be lost in a power cut.
                 for pragma in ("journal_mode = WAL", "synchronous = FULL", "temp_store = MEMORY"):
-                    self._connection.execute(f"PRAGMA {pragma}")
-                self._connection.executescript(_TABLES)
+                    self._writer.execute(f"PRAGMA {pragma}")
+                self._writer.executescript(_TABLES)
+                self._reader = _connect(path)
             except sqlite3.Error:
-                self._connection.close()
+                self._writer.close()
                 raise
 
     def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
         """Documents in the order of the keys."""
         found: dict[str, bytes] = {}
-        with self._lock, self._storage():
+        with self._read_lock, self._storage():
             for start in range(0, len(keys), KEYS_A_QUERY):
                 some = keys[start : start + KEYS_A_QUERY]
                 marks = ",".join("?" * len(some))
                 sql = f"SELECT key, document FROM documents WHERE namespace = ? AND key IN ({marks})"  # noqa: S608
-                found.update(self._connection.execute(sql, (namespace, *some)))
+                found.update(self._reader.execute(sql, (namespace, *some)))
         return [found.get(key) for key in keys]
 
     def items(self, namespace: str) -> Iterator[tuple[str, bytes]]:
@@ -73,11 +75,11 @@ class SQLiteOnlineStore(OnlineStore):
         flat = [(space, key, document) for space, documents in changes.items() for key, document in documents.items()]
         kept = [row for row in flat if row[2] is not None]
         gone = [row[:2] for row in flat if row[2] is None]
-        with self._lock, self._storage(), self._transaction():
-            self._connection.executemany(_UPSERT, kept)
-            self._connection.executemany("DELETE FROM documents WHERE namespace = ? AND key = ?", gone)
+        with self._write_lock, self._storage(), self._transaction():
+            self._writer.executemany(_UPSERT, kept)
+            self._writer.executemany("DELETE FROM documents WHERE namespace = ? AND key = ?", gone)
             if checkpoint is not None:
-                self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?)", (checkpoint,))
+                self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?)", (checkpoint,))
 
     @property
     def checkpoint(self) -> int:
@@ -87,34 +89,36 @@ class SQLiteOnlineStore(OnlineStore):
 
     def answers(self) -> bool:
         """Whether the store can be read within half a second."""
-        if not self._lock.acquire(timeout=ANSWER_SECONDS):
+        if not self._read_lock.acquire(timeout=ANSWER_SECONDS):
             return False
         try:
-            self._connection.execute("SELECT 1 FROM meta LIMIT 1").fetchall()
+            self._reader.execute("SELECT 1 FROM meta LIMIT 1").fetchall()
         except sqlite3.Error:
             return False
         finally:
-            self._lock.release()
+            self._read_lock.release()
         return True
 
     def close(self) -> None:
-        """Give the connection back."""
-        with self._lock:
-            self._connection.close()
+        """Give the connections back."""
+        with self._read_lock:
+            self._reader.close()
+        with self._write_lock:
+            self._writer.close()
 
     def _rows(self, sql: str, *values: str | int) -> list[tuple[str, bytes]]:
-        with self._lock, self._storage():
-            return self._connection.execute(sql, values).fetchall()
+        with self._read_lock, self._storage():
+            return self._reader.execute(sql, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._writer.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._connection.execute("COMMIT")
+            self._writer.execute("COMMIT")
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
             raise
 
     @contextmanager
@@ -128,3 +132,7 @@ class SQLiteOnlineStore(OnlineStore):
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED_CODES:
                 raise Damaged(f"online store {self._path}: {error}") from error
             raise StorageFailed(f"online store {self._path}: {error}") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)

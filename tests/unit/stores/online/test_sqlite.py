@@ -88,7 +88,7 @@ def test_a_full_disk_is_storage_failed_and_nothing_of_the_write_stays(path: Path
 
 def test_a_store_locked_by_another_process_is_storage_failed(path: Path) -> None:
     store = SQLiteOnlineStore(path)
-    store._connection.execute("PRAGMA busy_timeout = 50")
+    store._writer.execute("PRAGMA busy_timeout = 50")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageFailed, match="locked"):
