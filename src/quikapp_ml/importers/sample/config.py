@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from quikapp_ml.errors import InvalidInput, Problem
 
-_LIMITS = {"users": (5, 1_000_000), "days": (1, 3_650)}
+_LIMITS = {"users": (2, 1_000_000), "days": (1, 3_650)}
 
 
 @dataclass(frozen=True, slots=True)

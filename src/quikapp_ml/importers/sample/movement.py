@@ -8,6 +8,7 @@ from quikapp_ml.importers.sample.people import Person
 
 _T = TypeVar("_T")
 _NEWCOMER_DAYS = 7
+_ASKED = 5
 _OPEN_KINDS = frozenset({"interest", "project", "team", "help", "random", "alerts"})
 
 
@@ -78,14 +79,22 @@ class Movement:
 
     def _discover(self, person: Person) -> Channel | None:
         chance = self._rng.random()
-        if chance < 0.4:
+        if chance < 0.35:
             return self._interest_channel(person, self._pick(person.interests))
-        if chance < 0.75 and person.collaborators:
-            friend = person.collaborators[int(self._rng.random() ** 1.7 * len(person.collaborators))]
-            return friend.draw_channel(self._rng)
-        if chance < 0.93:
-            return self._pick(person.team.members).draw_channel(self._rng)
+        if chance < 0.8:
+            return self._where_most_are(person, person.collaborators)
+        if chance < 0.94:
+            return self._where_most_are(person, person.team.members)
         return self._pick(self._chat.channels)
+
+    def _where_most_are(self, person: Person, others: list[Person]) -> Channel | None:
+        """The channel that some of the others, asked by chance, like most."""
+        votes: dict[Channel, float] = {}
+        for _ in range(min(_ASKED, len(others))):
+            for channel, liking in self._pick(others).channels.items():
+                if self._is_open_to(person, channel) and channel.kind != "team":
+                    votes[channel] = votes.get(channel, 0.0) + min(liking, 1.5) * self._rng.uniform(0.7, 1.3)
+        return max(votes, key=votes.__getitem__, default=None)
 
     def _is_open_to(self, person: Person, channel: Channel) -> bool:
         return channel.kind in _OPEN_KINDS and not channel.is_private and channel not in person.channels

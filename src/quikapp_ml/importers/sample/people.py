@@ -207,7 +207,9 @@ def _give_roles(people: list[Person], rng: random.Random) -> None:
 def _acquaint(people: list[Person], rng: random.Random) -> None:
     for person in people:
         mates = [mate for mate in person.team.members if mate is not person]
-        for mate in rng.sample(mates, min(len(mates), 3 + int(rng.random() * 3))):
+        rng.shuffle(mates)
+        mates.sort(key=lambda mate: set(mate.interests).isdisjoint(person.interests))
+        for mate in mates[: 3 + int(rng.random() * 3)]:
             _know(person, mate)
         for _ in range(1 + int(rng.random() * 3)):
             _know(person, _from_elsewhere(person, people, rng))
