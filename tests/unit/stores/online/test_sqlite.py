@@ -122,14 +122,25 @@ def test_a_key_that_is_not_text_is_refused(path: Path) -> None:
     store.close()
 
 
-def test_health_does_not_wait_for_a_long_write(path: Path) -> None:
+def test_health_does_not_wait_for_a_long_reading(path: Path) -> None:
     store = SQLiteOnlineStore(path)
-    with store._lock:
+    with store._read_lock:
         answers: list[bool] = []
         thread = threading.Thread(target=lambda: answers.append(store.answers()))
         thread.start()
         thread.join(timeout=2)
     assert answers == [False]
+    store.close()
+
+
+def test_reading_does_not_wait_for_a_long_write(path: Path) -> None:
+    store = SQLiteOnlineStore(path)
+    store.write({"people": {"ada": b"1"}}, checkpoint=1)
+    with store._write_lock, store._transaction():
+        store._writer.execute("UPDATE documents SET document = x'32'")
+        assert store.get("people", ["ada"]) == [b"1"]
+        assert store.answers()
+    assert store.get("people", ["ada"]) == [b"2"]
     store.close()
 
 
