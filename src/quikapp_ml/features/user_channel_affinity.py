@@ -1,0 +1,14 @@
+from quikapp_ml.features.base import Count, Decayed, FeatureView, LastTime
+
+USER_CHANNEL_AFFINITY = FeatureView(
+    name="user_channel_affinity",
+    entity_key=("user_id", "channel_id"),
+    features={
+        "posted_14d": Decayed(("posted",), half_life_days=14),
+        "reacted_14d": Decayed(("reacted",), half_life_days=14),
+        "read_14d": Decayed(("read",), half_life_days=14),
+        "message_count": Count(("posted",)),
+        "last_posted_at": LastTime(("posted",)),
+    },
+    comment="How much a person uses a channel: writes, reacts and reads there.",
+)

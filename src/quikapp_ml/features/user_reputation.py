@@ -1,0 +1,13 @@
+from quikapp_ml.features.base import Count, FeatureView
+
+USER_REPUTATION = FeatureView(
+    name="user_reputation",
+    entity_key=("other_user_id",),
+    features={
+        "reports": Count(("reported",)),
+        "replies_earned": Count(("replied",)),
+        "reactions_earned": Count(("reacted",)),
+        "mentions_earned": Count(("mentioned",)),
+    },
+    comment="How others answer to a person: reports, replies, reactions and mentions that they got.",
+)
