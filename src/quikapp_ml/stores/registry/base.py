@@ -1,16 +1,28 @@
 """Registered models: names, immutable versions, movable aliases. One interface; a file a technology."""
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from quikapp_ml.errors import InvalidInput, NotFound
+
 CHAMPION = "champion"
 """Alias of the version that answers ("Production")."""
 
 CHALLENGER = "challenger"
 """Alias of the version that is tried ("Staging")."""
+
+CARD_FILE = "card.md"
+RESERVED_TAGS = frozenset({"semantic_version", "metrics", "table_versions"})
+"""Tags that a registry may use for the fields of the same names."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+_SEMANTIC_VERSION = re.compile(r"\d+\.\d+\.\d+")
+_MODEL_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -44,11 +56,14 @@ class NewVersion:
 
 
 class ModelRegistry(ABC):
-    """Model versions and where their files are."""
+    """Model versions and where their files are. Every method raises Unavailable when the registry does not answer."""
 
     @abstractmethod
     def register(self, version: NewVersion) -> ModelVersion:
-        """Copy the folder in, and give it the next number of its name."""
+        """Copy the folder in, and give it the next number of its name.
+
+        Raises InvalidInput and NotFound as `check_new_version` does.
+        """
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -72,4 +87,29 @@ class ModelRegistry(ABC):
 
     @abstractmethod
     def fetch(self, name: str, number: int, into: Path) -> Path:
-        """Copy the version's model folder to `into` and return its path. Raises NotFound."""
+        """Copy the version's model folder to `into`, whole or not at all, and return its path.
+
+        Raises NotFound without the version, and Conflict when `into` is there already.
+        """
+
+
+def check_new_version(version: NewVersion) -> None:
+    """Refuse what cannot be registered: InvalidInput names the field, NotFound the folder that is not there."""
+    forms = (
+        ("name", _NAME, version.name, "letters, digits, - _ and ."),
+        ("semantic_version", _SEMANTIC_VERSION, version.semantic_version, "three numbers, such as 3.1.0"),
+        ("model_class", _MODEL_CLASS, version.model_class, "package.module:Class"),
+    )
+    for what, form, given, allowed in forms:
+        if not form.fullmatch(given):
+            raise InvalidInput(f"{what} {given!r} of a new model version must be {allowed}")
+    for name, value in version.metrics.items():
+        if not math.isfinite(value):
+            raise InvalidInput(f"metric {name} of {version.name} is {value}; it must be a finite number")
+    reserved = sorted(RESERVED_TAGS & set(version.tags))
+    if reserved:
+        raise InvalidInput(f"tags {reserved} of {version.name} are kept for the fields of the same names")
+    if not version.folder.is_dir():
+        raise NotFound(f"the model folder {version.folder} of {version.name} does not exist")
+    if not (version.folder / CARD_FILE).is_file():
+        raise InvalidInput(f"the model folder {version.folder} of {version.name} has no {CARD_FILE}")
