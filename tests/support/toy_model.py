@@ -1,19 +1,16 @@
 """A toy model, its recipe and a registry: small enough that the right answer is known."""
 
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 
-from quikapp_ml.errors import NotFound
 from quikapp_ml.models.base import Model
 from quikapp_ml.stores.lake.base import Lake, Table
-from quikapp_ml.stores.registry.base import ModelRegistry, ModelVersion, NewVersion
+from quikapp_ml.stores.registry.base import ModelVersion, NewVersion
+from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 
 READINGS = Table(
@@ -91,54 +88,16 @@ def readings(n: int, threshold: float = 0.5, first: int = 0) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=READINGS.columns)
 
 
-class FolderRegistry(ModelRegistry):
-    """Versions in a folder and a dictionary."""
+class WatchedRegistry(MemoryRegistry):
+    """Remembers what it was given to register."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._versions: dict[str, list[ModelVersion]] = {}
-        self._aliases: dict[tuple[str, str], int] = {}
+    def __init__(self) -> None:
+        super().__init__()
         self.new_versions: list[NewVersion] = []
 
     def register(self, version: NewVersion) -> ModelVersion:
-        kept = self._versions.setdefault(version.name, [])
-        number = len(kept) + 1
-        shutil.copytree(version.folder, self._root / version.name / str(number))
-        made = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=number)
-        kept.append(
-            ModelVersion(
-                version.name, number, version.semantic_version, made, metrics=version.metrics, tags=version.tags
-            )
-        )
         self.new_versions.append(version)
-        return kept[-1]
-
-    def names(self) -> list[str]:
-        return sorted(self._versions)
-
-    def versions(self, name: str) -> list[ModelVersion]:
-        return [self._with_aliases(version) for version in reversed(self._versions.get(name, []))]
-
-    def by_alias(self, name: str, alias: str) -> ModelVersion | None:
-        number = self._aliases.get((name, alias))
-        return self._with_aliases(self._versions[name][number - 1]) if number else None
-
-    def set_alias(self, name: str, alias: str, number: int) -> None:
-        if number not in range(1, len(self._versions.get(name, [])) + 1):
-            raise NotFound(f"{name} has no version {number}")
-        self._aliases[name, alias] = number
-
-    def remove_alias(self, name: str, alias: str) -> None:
-        self._aliases.pop((name, alias), None)
-
-    def fetch(self, name: str, number: int, into: Path) -> Path:
-        return Path(shutil.copytree(self._root / name / str(number), into))
-
-    def _with_aliases(self, version: ModelVersion) -> ModelVersion:
-        own = (
-            alias for (name, alias), number in self._aliases.items() if (name, number) == (version.name, version.number)
-        )
-        return replace(version, aliases=tuple(sorted(own)))
+        return super().register(version)
 
 
 def save_starter(folder: Path) -> Path:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from quikapp_ml.models.base import Model
 
-CARD_FILE = "card.md"
-
 _NO_LIMITS = (
     "None have been written down for this model yet: trust it no further than its measures on the held-out part."
 )

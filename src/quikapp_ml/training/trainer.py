@@ -12,8 +12,8 @@ from quikapp_ml import __version__
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.models.base import Model
 from quikapp_ml.stores.lake.base import Lake
-from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelRegistry, ModelVersion, NewVersion
-from quikapp_ml.training.cards import CARD_FILE, CardFacts, write_card
+from quikapp_ml.stores.registry.base import CARD_FILE, CHALLENGER, CHAMPION, ModelRegistry, ModelVersion, NewVersion
+from quikapp_ml.training.cards import CardFacts, write_card
 from quikapp_ml.training.pinned import PinnedLake
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.starters import read_metadata

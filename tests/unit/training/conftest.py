@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from quikapp_ml.stores.lake.memory import MemoryLake
-from support.toy_model import READINGS, FolderRegistry, readings, save_starter
+from support.toy_model import READINGS, WatchedRegistry, readings, save_starter
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def lake() -> MemoryLake:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> FolderRegistry:
-    return FolderRegistry(tmp_path / "registry")
+def registry() -> WatchedRegistry:
+    return WatchedRegistry()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from quikapp_ml.stores.registry.base import ModelVersion
 from quikapp_ml.training.promotion import decide, promote
 from quikapp_ml.training.starters import register_starters
 from quikapp_ml.training.trainer import CANDIDATE, train
-from support.toy_model import FolderRegistry, Threshold, ThresholdRecipe
+from support.toy_model import Threshold, ThresholdRecipe, WatchedRegistry
 
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 METRICS = {
@@ -93,20 +93,20 @@ class TestDeciding:
 
 
 @pytest.fixture
-def trained(lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path) -> FolderRegistry:
+def trained(lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path) -> WatchedRegistry:
     """A registry with the starter as champion (1) and a better candidate (2)."""
     register_starters(registry, {"threshold": starter}, {"threshold": Threshold})
     train(ThresholdRecipe(), lake, registry, None, tmp_path / "work")
     return registry
 
 
-def aliases(registry: FolderRegistry) -> dict[int, tuple[str, ...]]:
+def aliases(registry: WatchedRegistry) -> dict[int, tuple[str, ...]]:
     return {version.number: version.aliases for version in registry.versions("threshold")}
 
 
 class TestPromoting:
     def test_a_better_candidate_takes_the_alias_and_leaves_a_row(
-        self, trained: FolderRegistry, lake: MemoryLake
+        self, trained: WatchedRegistry, lake: MemoryLake
     ) -> None:
         decision = promote("threshold", trained, lake, NOW)
         assert decision is not None
@@ -119,10 +119,11 @@ class TestPromoting:
         }  # fmt: skip
 
     def test_a_worse_candidate_leaves_a_row_and_the_alias_where_it_is(
-        self, lake: MemoryLake, registry: FolderRegistry, tmp_path: Path
+        self, lake: MemoryLake, registry: WatchedRegistry, tmp_path: Path
     ) -> None:
         champion = tmp_path / "better"
         Threshold(0.5).save(champion)
+        (champion / "card.md").write_text("# threshold 2.4.0\n")
         (champion / "metadata.json").write_text('{"semantic_version": "2.4.0", "alias": "champion"}')
         register_starters(registry, {"threshold": champion}, {"threshold": Threshold})
         train(Worse(), lake, registry, None, tmp_path / "work")
@@ -133,13 +134,13 @@ class TestPromoting:
         (row,) = lake.read(PROMOTIONS.name).to_pylist()
         assert (row["promoted"], row["reason"]) == (False, decision.reason)
 
-    def test_what_is_in_staging_stays_in_staging(self, trained: FolderRegistry, lake: MemoryLake) -> None:
+    def test_what_is_in_staging_stays_in_staging(self, trained: WatchedRegistry, lake: MemoryLake) -> None:
         trained.remove_alias("threshold", "champion")
         trained.set_alias("threshold", "challenger", 1)
         promote("threshold", trained, lake, NOW)
         assert aliases(trained) == {1: (), 2: ("challenger",)}
 
-    def test_without_a_candidate_nothing_happens(self, trained: FolderRegistry, lake: MemoryLake) -> None:
+    def test_without_a_candidate_nothing_happens(self, trained: WatchedRegistry, lake: MemoryLake) -> None:
         promote("threshold", trained, lake, NOW)
         before = aliases(trained)
         assert promote("threshold", trained, lake, NOW) is None
@@ -149,7 +150,7 @@ class TestPromoting:
 
     @pytest.mark.parametrize("done", [1, 2])
     def test_interrupted_and_run_again_it_ends_the_same(
-        self, trained: FolderRegistry, lake: MemoryLake, done: int
+        self, trained: WatchedRegistry, lake: MemoryLake, done: int
     ) -> None:
         promote("threshold", trained, lake, NOW)
         trained.set_alias("threshold", CANDIDATE, 2)  # as it was before the last step …

@@ -4,12 +4,12 @@ import pytest
 
 from quikapp_ml.errors import Damaged
 from quikapp_ml.training.starters import read_metadata, register_starters
-from support.toy_model import FolderRegistry, Threshold
+from support.toy_model import Threshold, WatchedRegistry
 
 CLASSES = {"threshold": Threshold}
 
 
-def test_a_starter_is_registered_under_its_alias_with_what_is_known(registry: FolderRegistry, starter: Path) -> None:
+def test_a_starter_is_registered_under_its_alias_with_what_is_known(registry: WatchedRegistry, starter: Path) -> None:
     assert register_starters(registry, {"threshold": starter}, CLASSES) == ["threshold"]
     version = registry.by_alias("threshold", "champion")
     assert version is not None
@@ -20,14 +20,14 @@ def test_a_starter_is_registered_under_its_alias_with_what_is_known(registry: Fo
     assert (module, name) == (Threshold.__module__, "Threshold")
 
 
-def test_registering_twice_changes_nothing(registry: FolderRegistry, starter: Path) -> None:
+def test_registering_twice_changes_nothing(registry: WatchedRegistry, starter: Path) -> None:
     register_starters(registry, {"threshold": starter}, CLASSES)
     before = registry.versions("threshold")
     assert register_starters(registry, {"threshold": starter}, CLASSES) == []
     assert registry.versions("threshold") == before
 
 
-def test_an_alias_that_has_moved_on_stays(registry: FolderRegistry, starter: Path) -> None:
+def test_an_alias_that_has_moved_on_stays(registry: WatchedRegistry, starter: Path) -> None:
     register_starters(registry, {"threshold": starter}, CLASSES)
     registry.register(registry.new_versions[0])
     registry.set_alias("threshold", "champion", 2)
@@ -37,7 +37,7 @@ def test_an_alias_that_has_moved_on_stays(registry: FolderRegistry, starter: Pat
     assert champion.number == 2
 
 
-def test_what_an_interruption_left_undone_is_done(registry: FolderRegistry, starter: Path) -> None:
+def test_what_an_interruption_left_undone_is_done(registry: WatchedRegistry, starter: Path) -> None:
     register_starters(registry, {"threshold": starter}, CLASSES)
     registry.remove_alias("threshold", "champion")
     assert register_starters(registry, {"threshold": starter}, CLASSES) == ["threshold"]

@@ -10,11 +10,11 @@ from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.training.recipe import NotEnoughData
 from quikapp_ml.training.starters import register_starters
 from quikapp_ml.training.trainer import CANDIDATE, next_patch, train
-from support.toy_model import READINGS, FolderRegistry, Threshold, ThresholdRecipe, readings
+from support.toy_model import READINGS, Threshold, ThresholdRecipe, WatchedRegistry, readings
 
 
 def test_a_candidate_is_registered_with_all_that_is_known_about_it(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     outcome = train(ThresholdRecipe(), lake, registry, starter, tmp_path / "work")
     assert outcome.version is not None
@@ -34,7 +34,7 @@ def test_a_candidate_is_registered_with_all_that_is_known_about_it(
 
 
 def test_the_registered_folder_loads_and_holds_its_card(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     train(ThresholdRecipe(), lake, registry, starter, tmp_path / "work")
     folder = registry.fetch("threshold", 1, tmp_path / "fetched")
@@ -46,7 +46,7 @@ def test_the_registered_folder_loads_and_holds_its_card(
 
 
 def test_it_learns_on_from_the_champion_and_no_other_alias_moves(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     register_starters(registry, {"threshold": starter}, {"threshold": Threshold})
     outcome = train(ThresholdRecipe(), lake, registry, None, tmp_path)
@@ -59,7 +59,7 @@ def test_it_learns_on_from_the_champion_and_no_other_alias_moves(
 
 
 def test_without_a_champion_it_learns_on_from_the_challenger(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     register_starters(registry, {"threshold": starter}, {"threshold": Threshold})
     registry.remove_alias("threshold", "champion")
@@ -70,7 +70,7 @@ def test_without_a_champion_it_learns_on_from_the_challenger(
 
 
 def test_a_candidate_that_was_not_promoted_does_not_give_its_version_away(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     register_starters(registry, {"threshold": starter}, {"threshold": Threshold})
     made = [train(ThresholdRecipe(), lake, registry, None, tmp_path).version for _ in range(2)]
@@ -79,7 +79,7 @@ def test_a_candidate_that_was_not_promoted_does_not_give_its_version_away(
 
 
 def test_too_little_data_is_an_outcome_and_registers_nothing(
-    registry: FolderRegistry, starter: Path, tmp_path: Path
+    registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     lake = MemoryLake()
     lake.ensure(READINGS)
@@ -91,7 +91,7 @@ def test_too_little_data_is_an_outcome_and_registers_nothing(
 
 
 def test_a_table_not_made_yet_is_an_outcome_that_says_what_to_do(
-    registry: FolderRegistry, starter: Path, tmp_path: Path
+    registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     outcome = train(ThresholdRecipe(), MemoryLake(), registry, starter, tmp_path)
     assert outcome.skipped == "quikapp_ml.ml.readings has not been made yet: run feature_engineering first"
@@ -109,7 +109,7 @@ class WrittenMeanwhile(ThresholdRecipe):
 
 
 def test_rows_written_meanwhile_are_not_learnt_from(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     before = lake.version(READINGS.name)
     outcome = train(WrittenMeanwhile(lake), lake, registry, starter, tmp_path)
@@ -125,18 +125,18 @@ class Unlearnable(ThresholdRecipe):
 
 
 def test_a_fit_that_finds_too_little_is_an_outcome_too(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     assert train(Unlearnable(), lake, registry, starter, tmp_path).skipped == "one kind only"
 
 
-def test_nothing_to_learn_on_from_is_an_error(lake: MemoryLake, registry: FolderRegistry, tmp_path: Path) -> None:
+def test_nothing_to_learn_on_from_is_an_error(lake: MemoryLake, registry: WatchedRegistry, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="threshold has neither"):
         train(ThresholdRecipe(), lake, registry, None, tmp_path)
 
 
 def test_a_damaged_previous_version_is_said_not_worked_around(
-    lake: MemoryLake, registry: FolderRegistry, starter: Path, tmp_path: Path
+    lake: MemoryLake, registry: WatchedRegistry, starter: Path, tmp_path: Path
 ) -> None:
     (starter / "arrays.npz").write_bytes(b"nothing")
     with pytest.raises(Damaged):
