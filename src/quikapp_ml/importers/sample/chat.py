@@ -86,7 +86,7 @@ class Chat:
             action(*arguments)
             if self._emitted:
                 yield from self.drain()
-        self.now_ms = end_ms
+        self.now_ms = max(self.now_ms, end_ms)
 
     def drain(self) -> Iterator[dict[str, Any]]:
         """The events emitted since the last call."""

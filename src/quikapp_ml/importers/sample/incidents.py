@@ -5,7 +5,7 @@ from quikapp_ml.importers.sample.conversation import Conversation
 from quikapp_ml.importers.sample.people import ENGINEERING, Person, Team
 from quikapp_ml.importers.sample.texts import Mood, Writer
 
-_PEOPLE_AN_INCIDENT = 2_400
+_PEOPLE_AN_INCIDENT = 1_200
 """People times days for one outage."""
 
 

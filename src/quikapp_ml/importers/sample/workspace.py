@@ -35,10 +35,10 @@ class _Workspace:
     def __init__(self, config: SampleConfig) -> None:
         self._config = config
         self._rng = rng = random.Random(config.seed)  # noqa: S311 - a sample, not a secret
-        self._until = config.until.astimezone(UTC)
-        self._start = self._until - timedelta(days=config.days)
-        key = f"{config.users} {config.days} {config.seed} {self._until.isoformat()}"
-        self._chat = chat = Chat(rng, _ms(self._start), f"sample-{zlib.crc32(key.encode()):08x}-")
+        self._until_ms = _ms(config.until)
+        self._start_ms = _first_midnight(self._until_ms - config.days * DAY_MS, self._until_ms)
+        key = f"{config.users} {config.days} {config.seed} {self._until_ms}"
+        self._chat = chat = Chat(rng, self._start_ms, f"sample-{zlib.crc32(key.encode()):08x}-")
         writer = Writer()
         self._teams, self._people = hire(config, rng)
         self._conversation = Conversation(chat, writer)
@@ -54,15 +54,15 @@ class _Workspace:
 
     def run(self) -> Iterator[dict[str, Any]]:
         yield from self._found()
-        first_day, until_ms = _ms(self._start) // DAY_MS, _ms(self._until)
+        first_day = self._start_ms // DAY_MS
         self._plan_talk(first_day)
-        for day in range(first_day, -(-until_ms // DAY_MS)):
+        for day in range(first_day, -(-self._until_ms // DAY_MS)):
             self._plan_talk(day + 1)
             self._plan_day(day)
-            for hour in range(day * 24, day * 24 + 24):
+            for hour in range(max(day * 24, self._start_ms // HOUR_MS), day * 24 + 24):
                 for person in self._hours.pop(hour, ()):
                     self._chat.at(hour * HOUR_MS + int(self._rng.random() * HOUR_MS), self._conversation.begin, person)
-                yield from self._chat.run_until(min((hour + 1) * HOUR_MS, until_ms))
+                yield from self._chat.run_until(min((hour + 1) * HOUR_MS, self._until_ms))
 
     def _found(self) -> Iterator[dict[str, Any]]:
         """What is there on the first day: people, channels, memberships."""
@@ -207,7 +207,7 @@ class _Workspace:
         return themes
 
     def _working_days(self) -> list[int]:
-        first, last = _ms(self._start) // DAY_MS + 1, _ms(self._until) // DAY_MS
+        first, last = self._start_ms // DAY_MS + 1, self._until_ms // DAY_MS
         return [day for day in range(first, last) if not self._is_day_off(self._date(day))]
 
     def _is_day_off(self, day: date) -> bool:
@@ -219,6 +219,12 @@ class _Workspace:
 
 def _ms(time: datetime) -> int:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _first_midnight(start_ms: int, until_ms: int) -> int:
+    """The first midnight in UTC from `start_ms` on, unless that leaves too little of the last day."""
+    midnight_ms = -(-start_ms // DAY_MS) * DAY_MS
+    return midnight_ms if until_ms - midnight_ms > DAY_MS // 2 else start_ms + 1
 
 
 def _poisson(rng: random.Random, mean: float) -> int:
