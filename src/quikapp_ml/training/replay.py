@@ -1,0 +1,30 @@
+"""The log of events, read back in the order in which things happened."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from quikapp_ml.entities.events import Event, event_from_row
+from quikapp_ml.stores.lake.base import Lake
+from quikapp_ml.stores.lake.tables import EVENTS
+
+BATCH_ROWS = 10_000
+_ORDER = [("event_time", "ascending"), ("ingest_time", "ascending"), ("event_id", "ascending")]
+
+
+def ordered_events(lake: Lake, version: int | None = None) -> Iterator[Event]:
+    """All events of the lake by event time, then ingest time, then id; none when the table was never made.
+
+    The table is held in Arrow's memory, events one by one in Python's. `version` reads an older version of the table.
+    """
+    if version is None and not lake.exists(EVENTS.name):
+        return
+    yield from in_order(lake.read(EVENTS.name, version=version))
+
+
+def in_order(rows: pa.Table) -> Iterator[Event]:
+    """Rows of the table `events` as events, by event time, then ingest time, then id."""
+    ordered = rows.sort_by(_ORDER)
+    for batch in ordered.to_batches(max_chunksize=BATCH_ROWS):
+        for row in batch.to_pylist():
+            yield event_from_row(row)
