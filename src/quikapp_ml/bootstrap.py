@@ -1,0 +1,198 @@
+"""The only wiring: from settings to stores, from stores to the service. Everything is passed, nothing is looked up."""
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from importlib.resources import files
+from pathlib import Path
+
+from quikapp_ml import __version__
+from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.features.workspace import Workspace
+from quikapp_ml.models import MODEL_CLASSES
+from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.serving.feedback import FeedbackIntake
+from quikapp_ml.serving.health import Checks, DatabricksProbe, HealthMonitor, count_champions
+from quikapp_ml.serving.intake import EventIntake
+from quikapp_ml.serving.lake_writer import LakeWriter
+from quikapp_ml.serving.loading import ModelHost
+from quikapp_ml.serving.ranking import RankingService
+from quikapp_ml.serving.recommendations import RecommendationService
+from quikapp_ml.serving.sentiment import SentimentService
+from quikapp_ml.serving.spam import SpamService
+from quikapp_ml.settings import Settings
+from quikapp_ml.stores.home import Home
+from quikapp_ml.stores.lake import open_lake
+from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS, FEEDBACK
+from quikapp_ml.stores.online import open_online_store
+from quikapp_ml.stores.registry import open_registry
+from quikapp_ml.stores.registry.base import CHAMPION, ModelRegistry
+from quikapp_ml.stores.spool.file import FileSpool
+from quikapp_ml.stores.state import open_state
+from quikapp_ml.training.starters import read_metadata, register_starters
+from quikapp_ml.workflows.bundle import Bundle, find_bundle, read_bundle
+from quikapp_ml.workflows.runner import JobRunner, Progress
+from quikapp_ml.workflows.schedule import Scheduler
+
+logger = logging.getLogger(__name__)
+
+RUNS_FOLDER = "runs"
+
+
+def starter_folders() -> dict[str, Path]:
+    """Folders of the models that come with the package, by registered name."""
+    root = Path(str(files("quikapp_ml.starter_models")))
+    return {name: root / name for name in MODEL_CLASSES}
+
+
+def open_model_registry(settings: Settings) -> ModelRegistry:
+    """The registry of the settings; MLflow is imported by its first use."""
+    return open_registry(settings.mlflow_uri, settings.tracking_experiment, settings.home / "mlartifacts")
+
+
+def open_bundle(file: Path | None = None, target: str | None = None) -> Bundle:
+    """The bundle in the file or folder given, else of this folder, else of the package."""
+    return read_bundle(find_bundle(file), target)
+
+
+def open_job_runner(
+    settings: Settings, environment: Mapping[str, str], bundle: Bundle, on_progress: Progress
+) -> JobRunner:
+    """What runs the bundle's jobs here; they keep their records in the control state and their logs in the home."""
+    Home(settings.home)
+    state = open_state(settings.control_state_url)
+    return JobRunner(bundle, state.job_runs, settings.home / RUNS_FOLDER, environment, on_progress)
+
+
+class Service:
+    """The whole service of one home, opened and locked; `start` makes it work, `close` gives everything back."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        self.settings = settings
+        self._is_started = False
+        self._registering = threading.Thread(target=self._register_starters, name="register-starters", daemon=True)
+        self.home = Home(settings.home)
+        self._closing = ExitStack()
+        self.home.lock()
+        self._closing.callback(self.home.unlock)
+        try:
+            self._open_stores()
+            self._open_questions()
+            self._open_scheduler(environment)
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def _open_stores(self) -> None:
+        settings = self.settings
+        self.spool = FileSpool(settings.home / "spool", settings.spool_max_bytes)
+        self._closing.callback(self.spool.close)
+        self.online = open_online_store(settings.online_url)
+        self._closing.callback(self.online.close)
+        self.lake = open_lake(settings.lake_path)
+        self.registry = open_model_registry(settings)
+        self.workspace = Workspace()
+        self.features = OnlineFeatures()
+        self.intake = EventIntake(self.spool, self.online, self.workspace, self.features)
+        self.lake_writer = LakeWriter(
+            self.spool, self.lake, (EVENTS, DECISIONS, FEEDBACK), self.intake.persist, settings.lake_flush_seconds
+        )
+
+    def _open_questions(self) -> None:
+        settings = self.settings
+        self.ledger = DecisionLedger(self.spool, self.home.secret())
+        self.feedback = FeedbackIntake(self.spool, self.ledger)
+        self.models = ModelHost(
+            self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds
+        )
+        self._closing.callback(self.models.close)
+        parts = (self.models, self.ledger, self.workspace, self.features, time.time)
+        self.recommendations = RecommendationService(*parts)
+        self.ranking = RankingService(*parts)
+        self.spam = SpamService(*parts)
+        self.sentiment = SentimentService(self.models, self.ledger, time.time)
+        self.health = HealthMonitor(self._checks(), __version__)
+        self._closing.callback(self.health.close)
+
+    def _checks(self) -> Checks:
+        production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]
+        return Checks(
+            workspace_answers=self._workspace_probe(),
+            feature_store_answers=self.online.answers,
+            takes_events=lambda: self.spool.failure is None,
+            writes_tables=lambda: self.lake_writer.last_error is None,
+            is_recovered=lambda: self.intake.is_recovered,
+            models_loaded=lambda: count_champions(self.models.loaded()),
+            models_expected=lambda: len(production),
+        )
+
+    def _workspace_probe(self) -> Callable[[], bool]:
+        """Without a Databricks host the workspace is this service: its tables and its registry."""
+        settings = self.settings
+        if settings.databricks_host:
+            probe = DatabricksProbe(settings.databricks_host, settings.databricks_token.get_secret_value())
+            self._closing.callback(probe.close)
+            return probe
+        return lambda: self.lake.names() is not None and self.registry.names() is not None
+
+    def _open_scheduler(self, environment: Mapping[str, str]) -> None:
+        command = (sys.executable, "-m", "quikapp_ml.cli", "pipeline", "run", "--trigger", "schedule")
+        self.scheduler = Scheduler(
+            open_bundle(), lambda job: (*command, job), environment, self.settings.home / RUNS_FOLDER
+        )
+        self._closing.callback(self.scheduler.close)
+
+    # --- its life
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has ever been told to this home."""
+        return not self.workspace.people and not self.workspace.channels
+
+    def announce(self, url: str) -> None:
+        """Let the commands of this home find the service."""
+        self.home.announce(url)
+
+    def start_intake(self) -> None:
+        """Read in what an earlier process left behind, and begin to take events. Called again, it does nothing."""
+        if self.intake.is_recovered:
+            return
+        self.intake.recover()
+        self.lake_writer.start()
+        self._closing.callback(self.lake_writer.close)
+
+    def start(self) -> None:
+        """Begin to take events and to answer. Called again, it does nothing."""
+        if self._is_started:
+            return
+        self._is_started = True
+        self.start_intake()
+        self.models.start()
+        self._registering.start()
+        self.health.start()
+        if self.settings.run_schedules:
+            self.scheduler.start()
+
+    def close(self) -> None:
+        """Bring everything to the disk, stop, and give the home back. Called again, it does nothing."""
+        self._closing.close()
+
+    def _register_starters(self) -> None:
+        """In the background: a fresh home answers from the package's models while MLflow makes its database."""
+        try:
+            if register_starters(self.registry, starter_folders(), MODEL_CLASSES):
+                self.models.refresh()
+        except Exception:  # the starters answer all the same, and the next start tries again
+            logger.exception("the starter models could not be registered; they answer from the package")
+
+
+def open_service(settings: Settings, environment: Mapping[str, str] | None = None) -> Service:
+    """Open the home of the settings and wire the service; `environment` is passed on to scheduled jobs.
+
+    Raises HomeInUse when another process owns the home, StorageFailed when it cannot be written.
+    """
+    return Service(settings, os.environ if environment is None else environment)

@@ -1,0 +1,3 @@
+from quikapp_ml.cli import main
+
+main()

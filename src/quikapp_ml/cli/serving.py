@@ -1,0 +1,124 @@
+"""`up`, `serve`, `doctor`, `env`: running the service and asking how it is wired."""
+
+import socket
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from quikapp_ml.api.app import create_app
+from quikapp_ml.bootstrap import Service, open_service
+from quikapp_ml.cli.screen import errors, progress_bar, show_table
+from quikapp_ml.cli.wiring import wiring
+from quikapp_ml.errors import Conflict, NotFound
+from quikapp_ml.importers.delivery import deliver, intake_sink
+from quikapp_ml.importers.sample import SampleConfig, generate
+from quikapp_ml.settings import Settings
+from quikapp_ml.stores.home import Home
+
+
+def up(
+    users: Annotated[int, typer.Option(min=5, max=100_000, help="People in the sample workspace.")] = 200,
+    days: Annotated[int, typer.Option(min=1, max=730, help="Days of history in the sample workspace.")] = 45,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same workspace.")] = 7,
+    empty: Annotated[bool, typer.Option("--empty", help="Leave an empty home empty.")] = False,
+) -> None:
+    """Run the whole service; an empty home is filled with a sample workspace first."""
+    settings = Settings.from_environment()
+    listener = _listen(settings)
+    service = open_service(settings)
+    service.start()
+    if service.is_empty and not empty:
+        _fill(service, SampleConfig(users=users, days=days, seed=seed, until=_last_midnight()))
+    _run(service, listener, show_examples=True)
+
+
+def serve() -> None:
+    """Run the whole service on the home as it is."""
+    settings = Settings.from_environment()
+    listener = _listen(settings)
+    _run(open_service(settings), listener, show_examples=False)
+
+
+def doctor() -> None:
+    """Say what is wired to which URL, and whether it answers; exit 1 when something does not."""
+    found = wiring(Settings.from_environment())
+    show_table(
+        ("thing", "where", "answers", ""),
+        [(w.thing, w.url, "[green]yes[/]" if w.answers else "[red]no[/]", w.detail) for w in found],
+        empty="nothing is wired",
+    )
+    if not all(w.answers for w in found):
+        raise typer.Exit(1)
+
+
+def env() -> None:
+    """Print the lines that point official clients at the running service: `eval "$(quikapp-ml env)"`."""
+    settings = Settings.from_environment()
+    running = Home(settings.home).running()
+    if running is None or not running.url:
+        raise NotFound(f"no service runs on the home {settings.home}; start one with: quikapp-ml serve")
+    typer.echo(f"export DATABRICKS_HOST={running.url}")
+    typer.echo("export DATABRICKS_TOKEN=local  # clients insist on one; the service does not ask for it yet")
+    typer.echo(f"export MLFLOW_TRACKING_URI={settings.mlflow_uri}")
+    typer.echo(f"export QUIKAPP_ML_HOME={settings.home}")
+
+
+def _last_midnight() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Take the port before anything else, so that a taken one is told at once."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(
+            f"port {settings.port} of {settings.host} cannot be used: {error.strerror}. Choose another: PORT=5018"
+        ) from error
+    return listener
+
+
+def _fill(service: Service, config: SampleConfig) -> None:
+    with progress_bar() as bar:
+        task = bar.add_task("Filling the empty home with a sample workspace", total=None)
+        delivered = deliver(
+            generate(config), intake_sink(service.intake), on_progress=lambda n: bar.update(task, completed=n)
+        )
+    errors.print(f"{config.users} people, {config.days} days, {delivered.accepted:,} events")
+
+
+def _run(service: Service, listener: socket.socket, *, show_examples: bool) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://{host}:{port}"
+    service.announce(url)
+    config = uvicorn.Config(create_app(service), loop="uvloop", http="httptools", access_log=False, log_config=None)
+    if show_examples:
+        _show_examples(service, url)
+    else:
+        errors.print(f"Serving on {url}")
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _show_examples(service: Service, url: str) -> None:
+    person = min(service.workspace.people, default="user-123")
+    examples = (
+        ("recommendations", f'{{"user_id":"{person}","limit":5}}'),
+        ("spam-check", '{"content":"Check out this amazing offer!","user_id":"user-789"}'),
+        ("sentiment", '{"messages":[{"id":"msg-1","content":"This is great!"}]}'),
+    )
+    lines = [
+        f"QuikApp ML Service on {url}, home {service.settings.home}",
+        "",
+        "Try, in another terminal:",
+        f"  curl -s {url}/health",
+        *(f"  curl -s {url}/api/ml/{name} -H 'Content-Type: application/json' -d '{body}'" for name, body in examples),
+        "  .venv/bin/quikapp-ml pipeline run      # features, training, deployment: the nightly job, now",
+        "",
+        f"Documentation: {url}/docs    End: Ctrl-C",
+    ]
+    typer.echo("\n".join(lines))
