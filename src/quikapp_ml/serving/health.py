@@ -115,13 +115,19 @@ class HealthMonitor:
         version: str,
         *,
         interval_seconds: float = 1.0,
+        workspace_interval_seconds: float = 3.0,
         stale_seconds: float = 5.0,
         first_answer_seconds: float = 1.0,
     ) -> None:
         self._checks = checks
         self._version = version
         self._first_answer_seconds = first_answer_seconds
-        self._workspace = Probe("databricks workspace", checks.workspace_answers, interval_seconds, stale_seconds)
+        self._workspace = Probe(
+            "databricks workspace",
+            checks.workspace_answers,
+            workspace_interval_seconds,
+            workspace_interval_seconds + stale_seconds,
+        )
         self._features = Probe("feature store", checks.feature_store_answers, interval_seconds, stale_seconds)
 
     def start(self) -> None:

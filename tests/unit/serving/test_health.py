@@ -42,7 +42,12 @@ class Monitors:
 
     def __call__(self, checks: Checks, stale_seconds: float = 5.0) -> HealthMonitor:
         monitor = HealthMonitor(
-            checks, "1.0.0", interval_seconds=0.02, stale_seconds=stale_seconds, first_answer_seconds=0.2
+            checks,
+            "1.0.0",
+            interval_seconds=0.02,
+            workspace_interval_seconds=0.02,
+            stale_seconds=stale_seconds,
+            first_answer_seconds=0.2,
         )
         monitor.start()
         self.started.append(monitor)

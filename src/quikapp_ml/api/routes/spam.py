@@ -19,7 +19,7 @@ async def check_spam(request: Request) -> Response:
     """Check a text by a person for spam and abuse; the answer names the evidence and its place in the text.
 
     `bias` plus the weights of all evidence is `logit`, whose logistic is `spam_probability`. An IP address in
-    `metadata` is never stored as it came. With `dry_run` nothing is remembered of the text for later checks.
+    `metadata` is never stored as it came. With `dry_run` the check does not count against its author.
     """
     question = await read_question(request, SpamQuestion)
     answer = service_of(request).spam.check(question)
