@@ -1,0 +1,209 @@
+# ruff: noqa: S608 every part of these statements is a constant of ours
+"""The SQL between bronze and what models learn from, on the common ground of Sail and Apache Spark.
+
+Every SELECT reads temporary views: `events` (bronze), and `messages` and `activities` (silver).
+"""
+
+from quikapp_ml.entities.activities import ActivityKind
+from quikapp_ml.features.workspace import MENTION
+from quikapp_ml.training.reaction_moods import NEGATIVE, POSITIVE
+
+DAY_MICROS = 86_400_000_000
+MIN_HAM = 200
+HAM_PER_SPAM = 20
+MIN_NEUTRAL = 100
+
+
+def _quoted(text: str) -> str:
+    """A SQL string: both engines read backslash escapes in it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _attribute(name: str) -> str:
+    return f"get_json_object(attributes, '$.{name}')"
+
+
+def _is_set(name: str) -> str:
+    return f"COALESCE({_attribute(name)} = 'true', false)"
+
+
+_POSTED = f"""
+posted AS (
+  SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id, content, is_bot,
+         CASE WHEN thread_id <> message_id THEN thread_id END AS thread_id
+  FROM (
+    SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id, thread_id, content,
+           {_is_set("is_bot")} AS is_bot,
+           ROW_NUMBER() OVER (PARTITION BY channel_id, message_id
+                              ORDER BY event_time, ingest_time, event_id) AS time_sent
+    FROM events WHERE type = 'message'
+  ) AS numbered WHERE time_sent = 1
+)"""
+"""Each message once: sent again under another event id, it is the same message."""
+
+_STANDING = f"""
+standing AS (
+  SELECT channel_id, message_id, user_id, reaction, put_at FROM (
+    SELECT channel_id, message_id, user_id, reaction,
+           MAX(CASE WHEN NOT is_removed THEN event_time END) AS put_at,
+           MAX(CASE WHEN is_removed THEN event_time END) AS removed_at
+    FROM (
+      SELECT channel_id, message_id, user_id, event_time,
+             {_attribute("reaction")} AS reaction, {_is_set("removed")} AS is_removed
+      FROM events WHERE type = 'reaction'
+    ) AS reactions GROUP BY channel_id, message_id, user_id, reaction
+  ) AS changes WHERE put_at IS NOT NULL AND (removed_at IS NULL OR put_at > removed_at)
+)"""
+"""Reactions that were not taken off again."""
+
+MESSAGES_SQL = f"""
+WITH {_POSTED}, {_STANDING},
+edits AS (
+  SELECT channel_id, message_id, event_time, content FROM (
+    SELECT channel_id, message_id, event_time, content,
+           ROW_NUMBER() OVER (PARTITION BY channel_id, message_id ORDER BY event_time DESC, event_id DESC) AS newest
+    FROM events WHERE type = 'edit' AND content IS NOT NULL
+  ) AS numbered WHERE newest = 1
+),
+deletions AS (SELECT DISTINCT channel_id, message_id FROM events WHERE type = 'delete'),
+reacted AS (SELECT channel_id, message_id, COUNT(*) AS n FROM standing GROUP BY channel_id, message_id),
+replied AS (
+  SELECT channel_id, thread_id AS message_id, COUNT(*) AS n
+  FROM posted WHERE thread_id IS NOT NULL GROUP BY channel_id, thread_id
+),
+reported AS (
+  SELECT channel_id, message_id, COUNT(DISTINCT user_id) AS n
+  FROM events WHERE type = 'report' GROUP BY channel_id, message_id
+)
+SELECT p.message_id, p.channel_id, p.user_id, p.thread_id, p.event_time AS posted_at,
+       COALESCE(e.content, p.content) AS content, p.is_bot, d.message_id IS NOT NULL AS is_deleted,
+       e.event_time AS edited_at, COALESCE(a.n, 0) AS n_reactions, COALESCE(r.n, 0) AS n_replies,
+       COALESCE(c.n, 0) AS n_reports
+FROM posted AS p
+LEFT JOIN edits AS e ON e.channel_id = p.channel_id AND e.message_id = p.message_id AND e.event_time >= p.event_time
+LEFT JOIN deletions AS d ON d.channel_id = p.channel_id AND d.message_id = p.message_id
+LEFT JOIN reacted AS a ON a.channel_id = p.channel_id AND a.message_id = p.message_id
+LEFT JOIN replied AS r ON r.channel_id = p.channel_id AND r.message_id = p.message_id
+LEFT JOIN reported AS c ON c.channel_id = p.channel_id AND c.message_id = p.message_id
+"""
+
+
+def _plain(kind: ActivityKind, event_type: str, message_id: str) -> str:
+    return f"""
+SELECT event_id, event_time, ingest_time, '{kind}' AS kind, user_id, channel_id, {message_id} AS message_id,
+       CAST(NULL AS STRING) AS other_user_id
+FROM events WHERE type = '{event_type}'"""
+
+
+def _towards_author(kind: ActivityKind, source: str, message_id: str) -> str:
+    return f"""
+SELECT s.event_id, s.event_time, s.ingest_time, '{kind}' AS kind, s.user_id, s.channel_id,
+       s.{message_id} AS message_id, CASE WHEN t.user_id <> s.user_id THEN t.user_id END AS other_user_id
+FROM {source} AS s LEFT JOIN posted AS t ON t.channel_id = s.channel_id AND t.message_id = s.{message_id}"""
+
+
+ACTIVITIES_SQL = f"""
+WITH {_POSTED},
+replies AS (
+  SELECT event_id, event_time, ingest_time, user_id, channel_id, thread_id FROM posted WHERE thread_id IS NOT NULL
+),
+put AS (
+  SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id
+  FROM events WHERE type = 'reaction' AND NOT {_is_set("removed")}
+),
+reports AS (
+  SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id FROM events WHERE type = 'report'
+),
+named AS (
+  SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id,
+         EXPLODE(ARRAY_DISTINCT(REGEXP_EXTRACT_ALL(content, {_quoted(MENTION)}, 1))) AS other_user_id
+  FROM posted WHERE content LIKE '%<@%'
+)
+SELECT event_id, event_time, ingest_time, 'posted' AS kind, user_id, channel_id, message_id,
+       CAST(NULL AS STRING) AS other_user_id
+FROM posted
+UNION ALL {_towards_author("replied", "replies", "thread_id")}
+UNION ALL {_towards_author("reacted", "put", "message_id")}
+UNION ALL {_towards_author("reported", "reports", "message_id")}
+UNION ALL
+SELECT event_id, event_time, ingest_time, 'mentioned' AS kind, user_id, channel_id, message_id, other_user_id
+FROM named WHERE other_user_id <> user_id
+UNION ALL {_plain("read", "read", "message_id")}
+UNION ALL {_plain("joined", "join", "CAST(NULL AS STRING)")}
+UNION ALL {_plain("left", "leave", "CAST(NULL AS STRING)")}
+"""
+
+_SETTLED = f"""
+settled AS (
+  SELECT channel_id, message_id, user_id, content, n_reports, n_replies, is_deleted,
+         timestamp_micros(unix_micros(posted_at) + {DAY_MICROS}) AS settled_at,
+         sha2(CONCAT(channel_id, ' ', message_id), 256) AS draw
+  FROM messages
+  WHERE LENGTH(TRIM(content)) > 0
+    AND unix_micros(posted_at) + {DAY_MICROS} <= (SELECT MAX(unix_micros(event_time)) FROM events)
+)"""
+"""Messages that people have had a day to answer, with a number drawn by their ids: the same in every run."""
+
+SPAM_LABELS_SQL = f"""
+WITH {_SETTLED},
+spam AS (
+  SELECT channel_id, message_id, MIN(event_time) AS labelled_at
+  FROM events WHERE type = 'report' AND {_attribute("reason")} = 'spam' GROUP BY channel_id, message_id
+),
+labelled_spam AS (
+  SELECT m.message_id, m.channel_id, m.content, 'spam' AS label, 'report' AS source, s.labelled_at
+  FROM messages AS m JOIN spam AS s ON s.channel_id = m.channel_id AND s.message_id = m.message_id
+  WHERE LENGTH(TRIM(m.content)) > 0
+),
+ham AS (
+  SELECT message_id, channel_id, content, settled_at, ROW_NUMBER() OVER (ORDER BY draw) AS place
+  FROM settled WHERE n_reports = 0 AND NOT is_deleted
+)
+SELECT message_id, channel_id, content, label, source, labelled_at FROM labelled_spam
+UNION ALL
+SELECT message_id, channel_id, content, 'ham' AS label, 'not_reported' AS source, settled_at AS labelled_at
+FROM ham WHERE place <= (SELECT GREATEST({MIN_HAM}, {HAM_PER_SPAM} * COUNT(*)) FROM labelled_spam)
+"""
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return f"({', '.join(_quoted(name) for name in names)})"
+
+
+_ADORNMENTS = "(^:)|(::skin-tone-[2-6])|(:$)|[\N{VARIATION SELECTOR-16}\U0001f3fb-\U0001f3ff]"
+"""What reactions of the same meaning differ by: colons and the colour of the skin."""
+
+SENTIMENT_LABELS_SQL = f"""
+WITH {_SETTLED}, {_STANDING},
+named AS (
+  SELECT channel_id, message_id, user_id, put_at,
+         REGEXP_REPLACE(reaction, {_quoted(_ADORNMENTS)}, '') AS emoji
+  FROM standing
+),
+counted AS (
+  SELECT m.channel_id, m.message_id,
+         SUM(CASE WHEN r.emoji IN {_one_of(POSITIVE)} THEN 1 ELSE 0 END) AS n_positive,
+         SUM(CASE WHEN r.emoji IN {_one_of(NEGATIVE)} THEN 1 ELSE 0 END) AS n_negative,
+         COUNT(r.emoji) AS n_others, MAX(r.put_at) AS last_put_at
+  FROM messages AS m
+  LEFT JOIN named AS r ON r.channel_id = m.channel_id AND r.message_id = m.message_id AND r.user_id <> m.user_id
+  WHERE NOT m.is_bot AND NOT m.is_deleted AND m.n_reports = 0 AND LENGTH(TRIM(m.content)) > 0
+  GROUP BY m.channel_id, m.message_id
+),
+felt AS (
+  SELECT m.message_id, m.channel_id, m.content,
+         CASE WHEN c.n_positive > 0 THEN 'positive' ELSE 'negative' END AS label,
+         'reactions' AS source, c.last_put_at AS labelled_at
+  FROM messages AS m JOIN counted AS c ON c.channel_id = m.channel_id AND c.message_id = m.message_id
+  WHERE (c.n_positive > 0) <> (c.n_negative > 0)
+),
+calm AS (
+  SELECT m.message_id, m.channel_id, m.content, m.settled_at, ROW_NUMBER() OVER (ORDER BY m.draw) AS place
+  FROM settled AS m JOIN counted AS c ON c.channel_id = m.channel_id AND c.message_id = m.message_id
+  WHERE c.n_positive = 0 AND c.n_negative = 0 AND (m.n_replies > 0 OR c.n_others > 0)
+)
+SELECT message_id, channel_id, content, label, source, labelled_at FROM felt
+UNION ALL
+SELECT message_id, channel_id, content, 'neutral' AS label, 'no_mood' AS source, settled_at AS labelled_at
+FROM calm WHERE place <= (SELECT GREATEST({MIN_NEUTRAL}, COUNT(*)) FROM felt)
+"""
