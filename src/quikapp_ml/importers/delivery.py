@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -87,7 +88,7 @@ def http_sink(url: str, client: httpx.Client | None = None, sleep: Callable[[flo
     A service that is busy (503) or restarting is asked again, after the pause that it names; the sink raises
     Unavailable when it does not recover, and InvalidInput when it refuses the list as a whole.
     """
-    sender = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
+    post = client.post if client is not None else partial(httpx.post, timeout=_TIMEOUT_SECONDS)
     address = f"{url.rstrip('/')}/api/ml/events"
 
     def send(events: Sequence[Mapping[str, Any]]) -> Receipt:
@@ -96,7 +97,7 @@ def http_sink(url: str, client: httpx.Client | None = None, sleep: Callable[[flo
             if attempt:
                 sleep(pause)
             try:
-                answer = sender.post(address, json={"events": list(events)})
+                answer = post(address, json={"events": list(events)})
             except httpx.TransportError as error:
                 problem, pause = f"{type(error).__name__}: {error}", _pause(None, attempt)
                 continue
