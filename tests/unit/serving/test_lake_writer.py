@@ -178,6 +178,34 @@ def test_a_large_backlog_goes_in_several_commits(lake: FlakyLake, monkeypatch: p
     assert len(lake.history(LEFT.name)) == 1 + 3
 
 
+class ShortBreathedLake(MemoryLake):
+    """Takes a number of commits, then no more."""
+
+    def __init__(self, breath: int) -> None:
+        super().__init__()
+        self.breath = breath
+
+    def append(self, name: str, rows: pa.Table, transaction: Transaction | None = None) -> int:
+        self.breath -= 1
+        if self.breath < 0:
+            raise StorageFailed("out of breath")
+        return super().append(name, rows, transaction)
+
+
+def test_of_a_backlog_only_what_was_committed_leaves_the_spool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_writer, "COMMIT_BYTES", 1)
+    spool, lake = MemorySpool(), ShortBreathedLake(2)
+    for number in range(5):
+        put(spool, LEFT, number)
+    writer = writer_of(spool, lake)
+    with pytest.raises(StorageFailed, match="out of breath"):
+        writer.flush()
+    assert [frame.sequence for frame in spool.read(0)] == [3, 4, 5]
+    lake.breath = 10
+    assert writer_of(spool, lake).flush() == 3
+    assert numbers_in(lake, LEFT) == list(range(5))
+
+
 def test_small_files_are_compacted_and_nobody_minds_when_they_cannot_be(
     lake: FlakyLake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
