@@ -157,9 +157,10 @@ class MessageLog:
         if log is None:
             log = self._channels[message.channel_id] = _ChannelLog()
         entry = (message.posted_at, message.message_id)
-        if len(log.timeline) >= self._per_channel and entry < log.timeline[0]:
+        is_oldest = not log.timeline or entry < log.timeline[0]
+        if is_oldest and self._would_not_stay(entry, log):
             return
-        if not log.timeline or entry < log.timeline[0]:
+        if is_oldest:
             heappush(self._ends, (message.posted_at, message.channel_id))
         if log.timeline and entry < log.timeline[-1]:
             insort(log.timeline, entry)
@@ -171,6 +172,10 @@ class MessageLog:
             self._forget_oldest(message.channel_id, log)
         while self._n_kept > self._in_all:
             self._forget_oldest_of_all()
+
+    def _would_not_stay(self, entry: tuple[float, str], log: _ChannelLog) -> bool:
+        is_full = self._n_kept >= self._in_all and bool(self._ends) and entry[0] < self._ends[0][0]
+        return is_full or len(log.timeline) >= self._per_channel
 
     def _forget_oldest(self, channel_id: str, log: _ChannelLog) -> None:
         _, message_id = log.timeline.pop(0)

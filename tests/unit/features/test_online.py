@@ -1,0 +1,178 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quikapp_ml.entities.activities import Activity, ActivityKind
+from quikapp_ml.errors import InvalidInput
+from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.features.base import Count, Decayed, FeatureView, LastTime
+from quikapp_ml.features.online import OnlineFeatures
+
+DAY = 86_400.0
+START = 1_790_000_000.0
+
+VIEW = FeatureView(
+    "view",
+    ("user_id", "channel_id"),
+    {
+        "n": Count(("posted", "read")),
+        "decayed": Decayed(("posted",), half_life_days=2),
+        "last": LastTime(("posted",)),
+    },
+    "",
+)
+
+
+def did(kind: ActivityKind, at: float, user_id: str = "u", channel_id: str = "c", other: str | None = None) -> Activity:
+    return Activity(kind, at, user_id, channel_id, None, other)
+
+
+def counted(activities: Sequence[Activity], *views: FeatureView) -> OnlineFeatures:
+    features = OnlineFeatures(views or (VIEW,))
+    for activity in activities:
+        features.apply(activity)
+    return features
+
+
+def test_known_values() -> None:
+    features = counted([did("posted", START), did("posted", START + 2 * DAY), did("read", START + 3 * DAY)])
+    n, decayed, last = features.values("view", ("u", "c"), START + 4 * DAY)
+    assert (n, last) == (3, START + 2 * DAY)
+    assert decayed == pytest.approx(1 / 4 + 1 / 2)
+
+
+def test_what_never_happened_is_zero_and_its_time_is_not_a_number() -> None:
+    n, decayed, last = counted([]).values("view", ("nobody", "nowhere"), START)
+    assert (n, decayed) == (0, 0)
+    assert math.isnan(last)
+    only_read = counted([did("read", START)]).values("view", ("u", "c"), START)
+    assert only_read[0] == 1 and math.isnan(only_read[2])
+
+
+def test_values_do_not_grow_when_asked_about_the_past() -> None:
+    features = counted([did("posted", START)])
+    assert features.values("view", ("u", "c"), START - DAY)[1] == 1.0
+
+
+def test_a_matrix_is_the_values_of_each_key() -> None:
+    features = counted([did("posted", START, "a"), did("posted", START, "b"), did("read", START, "b")])
+    keys = [("a", "c"), ("x", "c"), ("b", "c"), ("a", "c")]
+    matrix = features.matrix("view", keys, START + DAY)
+    assert matrix.shape == (4, 3)
+    np.testing.assert_array_equal(matrix, [features.values("view", key, START + DAY) for key in keys])
+    assert features.matrix("view", [], START).shape == (0, 3)
+
+
+def test_partners_are_the_second_parts_of_keys() -> None:
+    features = counted(
+        [did("posted", START, "u", "c1"), did("read", START, "u", "c2"), did("posted", START, "v", "c3")]
+    )
+    assert sorted(features.partners("view", "u")) == ["c1", "c2"]
+    assert features.partners("view", "nobody") == []
+
+
+def test_an_activity_without_a_part_of_the_key_is_not_counted() -> None:
+    view = FeatureView("towards", ("other_user_id",), {"n": Count(("replied",))}, "")
+    features = counted([did("replied", START), did("replied", START, other="v")], view)
+    assert features.values("towards", ("v",), START) == (1.0,)
+    assert features.changes().popitem()[1].keys() == {"v\t"}
+
+
+def test_one_that_completes_counts_only_towards_the_other() -> None:
+    by_channel = FeatureView("by_channel", ("channel_id",), {"n": Count(("replied",))}, "")
+    by_other = FeatureView("by_other", ("other_user_id",), {"n": Count(("replied",))}, "")
+    features = counted([did("replied", START)], by_channel, by_other)
+    features.apply(Activity("replied", START, "u", "c", "m", "v", completes=True))
+    assert features.values("by_channel", ("c",), START) == (1.0,)
+    assert features.values("by_other", ("v",), START) == (1.0,)
+
+
+def test_kinds_that_no_view_counts_are_passed_over() -> None:
+    assert counted([did("left", START)]).changes() == {}
+
+
+activities = st.lists(
+    st.builds(
+        did,
+        kind=st.sampled_from(["posted", "read", "joined"]),
+        at=st.floats(START, START + 60 * DAY),
+        user_id=st.sampled_from(["a", "b"]),
+        channel_id=st.sampled_from(["c", "d"]),
+    ),
+    max_size=30,
+)
+
+
+@given(activities.flatmap(lambda told: st.tuples(st.just(told), st.permutations(told))))
+def test_the_order_of_arrival_does_not_matter(told: tuple[list[Activity], list[Activity]]) -> None:
+    one, other = (counted(order) for order in told)
+    keys = [(user_id, channel_id) for user_id in "ab" for channel_id in "cd"]
+    now = START + 61 * DAY
+    np.testing.assert_allclose(one.matrix("view", keys, now), other.matrix("view", keys, now), rtol=1e-9)
+
+
+@given(activities, activities)
+def test_documents_restore_exactly_and_go_on_alike(before: list[Activity], after: list[Activity]) -> None:
+    kept = counted(before)
+    restored = OnlineFeatures((VIEW,))
+    for namespace, documents in kept.changes().items():
+        restored.load(namespace, [(key, document) for key, document in documents.items() if document is not None])
+    for activity in after:
+        kept.apply(activity)
+        restored.apply(activity)
+    keys = [(user_id, channel_id) for user_id in "ab" for channel_id in "cd"]
+    now = START + 61 * DAY
+    np.testing.assert_array_equal(kept.matrix("view", keys, now), restored.matrix("view", keys, now))
+    assert {key: sorted(kept.partners("view", key)) for key in "ab"} == {
+        key: sorted(restored.partners("view", key)) for key in "ab"
+    }
+
+
+def test_changes_hold_only_what_changed() -> None:
+    features = counted([did("posted", START, "a"), did("posted", START, "b")])
+    (namespace,) = features.NAMESPACES
+    assert features.changes()[namespace].keys() == {"a\tc", "b\tc"}
+    assert features.changes() == {}
+    features.apply(did("posted", START, "b"))
+    assert features.changes()[namespace].keys() == {"b\tc"}
+
+
+def test_a_bounded_view_keeps_those_touched_last() -> None:
+    view = FeatureView("bounded", ("channel_id", "user_id"), {"n": Count(("posted",))}, "", keep_newest=3)
+    features = counted([did("posted", START + number, f"u{number}") for number in range(6)], view)
+    documents = features.changes().popitem()[1]
+    assert len(documents) == 6
+    features.apply(did("posted", START + 6, "u6"))
+    assert sorted(features.partners("bounded", "c")) == ["u4", "u5", "u6"]
+    gone = features.changes().popitem()[1]
+    assert {key for key, document in gone.items() if document is None} == {"c\tu0", "c\tu1", "c\tu2", "c\tu3"}
+
+
+def test_documents_of_another_definition_are_not_mixed_in() -> None:
+    changed = FeatureView("view", VIEW.entity_key, {"n": Count(("read",))}, "")
+    assert set(OnlineFeatures((VIEW,)).NAMESPACES).isdisjoint(OnlineFeatures((changed,)).NAMESPACES)
+
+
+def test_mistakes_are_named() -> None:
+    features = OnlineFeatures()
+    with pytest.raises(InvalidInput, match="unknown feature view 'nothing'; known are user_activity"):
+        features.values("nothing", ("u",), START)
+    with pytest.raises(InvalidInput, match="a key of user_activity is user_id"):
+        features.values("user_activity", ("u", "c"), START)
+    with pytest.raises(InvalidInput, match="unknown namespace 'nothing'"):
+        features.load("nothing", [])
+
+
+def test_every_declared_view_counts_something() -> None:
+    features = OnlineFeatures()
+    kinds: tuple[ActivityKind, ...] = ("posted", "replied", "mentioned", "reacted", "read", "joined", "reported")
+    for kind in kinds:
+        features.apply(Activity(kind, START, "u", "c", "m", "v"))
+    keys = {"user_id": "u", "channel_id": "c", "message_id": "m", "other_user_id": "v"}
+    for view in FEATURE_VIEWS:
+        values = features.values(view.name, tuple(keys[part] for part in view.entity_key), START)
+        assert all(value > 0 for value in values), view.name
