@@ -92,6 +92,17 @@ def test_every_value_of_a_view(view: FeatureView, lake: Lake, arrived: list[Even
     assert_same_values(lake, view, folded(arrived)[1], LOG_END)
 
 
+def test_what_was_not_known_yet_does_not_count(lake: Lake, compute: Compute, arrived: list[Event]) -> None:
+    """Two clocks: what happened before the moment, and was learnt of before it."""
+    (view,) = (one for one in FEATURE_VIEWS if one.name == "user_activity")
+    sql = view.sql("activities", LOG_END, known_by=LOG_END - timedelta(minutes=1))
+    rows = compute.query(sql, {"activities": lake.uri(ACTIVITIES.name)}).to_pylist()
+    _, features = folded(arrived[: len(arrived) // 2])
+    known = {row["user_id"]: row["message_count"] for row in rows}
+    assert known == {user: features.values(view.name, (user,), LOG_END.timestamp())[0] for user in known}
+    assert 0 < sum(known.values()) < sum(one.type == "message" for one in arrived)
+
+
 def test_messages(lake: Lake, arrived: list[Event]) -> None:
     workspace, _ = folded(arrived)
     rows = lake.read(MESSAGES.name).to_pylist()

@@ -1,4 +1,4 @@
-"""Which reactions say that a message was good or bad news, and which say neither.
+"""Which reactions say that a message was good or bad news, and which say that it was plain business.
 
 The names are those of Slack (without colons) and the emoji themselves. Left out on purpose: what agrees or thanks
 (`+1`, `100`, `pray`), since people agree with complaints too, and what may comfort or mock (`hugging_face`, `joy`).
@@ -15,6 +15,10 @@ _NEGATIVE = (
     "face_with_rolling_eyes unamused facepalm nauseated_face "
     "😢 😭 😞 😥 😔 😟 😧 😩 😫 😖 💔 🙁 ☹ 😠 😡 🤬 😤 👎 🙄 😒 🤦 🤢"
 )
+_PLAIN = (
+    "eyes white_check_mark heavy_check_mark ok ok_hand memo thinking_face speech_balloon wave 👀 ✅ ✔ 🆗 👌 📝 🤔 💬 👋"
+)
 
 POSITIVE = tuple(_POSITIVE.split())
 NEGATIVE = tuple(_NEGATIVE.split())
+PLAIN = tuple(_PLAIN.split())

@@ -6,7 +6,7 @@ Every SELECT reads temporary views: `events` (bronze), and `messages` and `activ
 
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.features.workspace import MENTION
-from quikapp_ml.training.reaction_moods import NEGATIVE, POSITIVE
+from quikapp_ml.training.reaction_moods import NEGATIVE, PLAIN, POSITIVE
 
 DAY_MICROS = 86_400_000_000
 MIN_HAM = 200
@@ -135,7 +135,7 @@ UNION ALL {_plain("left", "leave", "CAST(NULL AS STRING)")}
 
 _SETTLED = f"""
 settled AS (
-  SELECT channel_id, message_id, user_id, content, n_reports, n_replies, is_deleted,
+  SELECT channel_id, message_id, content, n_reports, is_deleted,
          timestamp_micros(unix_micros(posted_at) + {DAY_MICROS}) AS settled_at,
          sha2(CONCAT(channel_id, ' ', message_id), 256) AS draw
   FROM messages
@@ -184,7 +184,8 @@ counted AS (
   SELECT m.channel_id, m.message_id,
          SUM(CASE WHEN r.emoji IN {_one_of(POSITIVE)} THEN 1 ELSE 0 END) AS n_positive,
          SUM(CASE WHEN r.emoji IN {_one_of(NEGATIVE)} THEN 1 ELSE 0 END) AS n_negative,
-         COUNT(r.emoji) AS n_others, MAX(r.put_at) AS last_put_at
+         SUM(CASE WHEN r.emoji IN {_one_of(PLAIN)} THEN 1 ELSE 0 END) AS n_plain,
+         COUNT(r.emoji) AS n_reactions, MAX(r.put_at) AS last_put_at
   FROM messages AS m
   LEFT JOIN named AS r ON r.channel_id = m.channel_id AND r.message_id = m.message_id AND r.user_id <> m.user_id
   WHERE NOT m.is_bot AND NOT m.is_deleted AND m.n_reports = 0 AND LENGTH(TRIM(m.content)) > 0
@@ -200,10 +201,10 @@ felt AS (
 calm AS (
   SELECT m.message_id, m.channel_id, m.content, m.settled_at, ROW_NUMBER() OVER (ORDER BY m.draw) AS place
   FROM settled AS m JOIN counted AS c ON c.channel_id = m.channel_id AND c.message_id = m.message_id
-  WHERE c.n_positive = 0 AND c.n_negative = 0 AND (m.n_replies > 0 OR c.n_others > 0)
+  WHERE c.n_plain > 0 AND c.n_plain = c.n_reactions
 )
 SELECT message_id, channel_id, content, label, source, labelled_at FROM felt
 UNION ALL
-SELECT message_id, channel_id, content, 'neutral' AS label, 'no_mood' AS source, settled_at AS labelled_at
+SELECT message_id, channel_id, content, 'neutral' AS label, 'reactions' AS source, settled_at AS labelled_at
 FROM calm WHERE place <= (SELECT GREATEST({MIN_NEUTRAL}, COUNT(*)) FROM felt)
 """

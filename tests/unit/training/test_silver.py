@@ -146,6 +146,11 @@ def test_sentiment_is_read_off_the_reactions_of_others(lake: Lake, compute: Comp
             ),
             post(1, "robot", user_id="robot", is_bot=True),
             post(1, "answered"),
+            post(1, "looked at"),
+            post(1, "looked at, and more"),
+            react(2, "looked at", "eyes"),
+            react(2, "looked at, and more", "eyes"),
+            react(2, "looked at, and more", "pray", "cid"),
             post(2, "answer", user_id="bob", thread_id="answered"),
             react(2, "good", "tada"),
             react(3, "good", "+1", "cid"),
@@ -163,12 +168,11 @@ def test_sentiment_is_read_off_the_reactions_of_others(lake: Lake, compute: Comp
         ],
     )
     assert labels(lake, SENTIMENT_LABELS.name) == {
-        "good": "positive", "toned": "positive", "bad": "negative", "colons": "negative", "agreed": "neutral",
-        "answered": "neutral",
+        "good": "positive", "toned": "positive", "bad": "negative", "colons": "negative", "looked at": "neutral",
     }  # fmt: skip
     rows = by_message(lake, SENTIMENT_LABELS.name)
     assert (rows["good"]["source"], rows["good"]["labelled_at"]) == ("reactions", START + timedelta(hours=3))
-    assert (rows["agreed"]["source"], rows["agreed"]["labelled_at"]) == ("no_mood", START + timedelta(hours=25))
+    assert rows["looked at"]["labelled_at"] == START + timedelta(hours=25)
 
 
 @pytest.mark.parametrize("emoji", ["👏", "👏🏽", "❤", "❤\N{VARIATION SELECTOR-16}", "heart", ":heart:"])
