@@ -42,7 +42,7 @@ def _conversation(
     view: Viewpoint, channel_id: str, newest: MessageFacts, first: MessageFacts | None
 ) -> Conversation | None:
     answers_you = first is not None and first.author_id == view.user_id
-    if first is None or first.is_deleted or answers_you:
+    if first is None or first.author_id is None or first.is_deleted or answers_you:
         shown, n_replies = newest, 0
     elif not view.may_read(first):
         return None

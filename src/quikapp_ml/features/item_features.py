@@ -5,6 +5,7 @@ So the same weights serve a small workspace and a large one, a busy and a sleepi
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def _telling_members(view: Viewpoint, channel_id: str | None) -> frozenset[str]:
     return frozenset(members) if len(members) <= MAX_TELLING_MEMBERS else frozenset()
 
 
-def _cosine(some: frozenset[str], members: "frozenset[str] | set[str]") -> float:
+def _cosine(some: frozenset[str], members: AbstractSet[str]) -> float:
     return len(some & members) / (len(some) * len(members)) ** 0.5 if some and members else 0.0
 
 
@@ -122,7 +123,8 @@ def _presence(view: Viewpoint, user_ids: Sequence[str], places: Sequence[Sequenc
     """(n_people,) twice: how much each wrote in the given places, and when last (-infinity when never)."""
     keys = [(user_id, place) for user_id, of_person in zip(user_ids, places, strict=True) for place in of_person]
     person = np.repeat(np.arange(len(user_ids)), [len(of_person) for of_person in places])
-    written = np.bincount(person, view.column("user_channel_affinity", keys, "posted_14d"), len(user_ids))
+    written = np.zeros(len(user_ids))
+    np.add.at(written, person, view.column("user_channel_affinity", keys, "posted_14d"))
     last = np.full(len(user_ids), -np.inf)
     np.maximum.at(
         last, person, np.nan_to_num(view.column("user_channel_affinity", keys, "last_posted_at"), nan=-np.inf)

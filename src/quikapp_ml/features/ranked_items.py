@@ -36,6 +36,7 @@ def item_features(view: Viewpoint, items: Sequence[RankItem], query: str | None)
     resolved = [_resolve(view, item, searched) for item in items]
     shares, habits, teammates = view.collaborators, view.habits, view.teammates
     closest = max(shares.values(), default=1.0)
+    matches = query_match(query, [one.text for one in resolved])
     created = np.array([-np.inf if one.created_at is None else one.created_at for one in resolved])
     return FeatureFrame.of(
         len(items),
@@ -49,7 +50,8 @@ def item_features(view: Viewpoint, items: Sequence[RankItem], query: str | None)
         team=[float(one.author_id in teammates) for one in resolved],
         to_you=[float(_is_to_asker(view, one)) for one in resolved],
         popularity=[view.popularity.get(one.channel_id or "", 0.0) for one in resolved],
-        query_match=query_match(query, [one.text for one in resolved]),
+        query_found=(matches > 0).astype(float),
+        query_match=matches,
         unwanted=[float(_is_unwanted(view, one)) for one in resolved],
     )
 

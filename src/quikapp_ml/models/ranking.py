@@ -20,7 +20,8 @@ RANKING_PRIOR: Mapping[str, float] = {
     "team": 0.5,
     "to_you": 2.0,
     "popularity": 0.5,
-    "query_match": 8.0,
+    "query_found": 8.0,
+    "query_match": 10.0,
     "unwanted": -6.0,
 }
 PRIOR_BIAS = -3.0

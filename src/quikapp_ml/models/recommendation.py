@@ -29,7 +29,7 @@ USER_PRIOR: Mapping[str, float] = {
     "presence": 0.5,
     "reaches_out": 2.0,
     "current_channel": 1.0,
-    "already_in_contact": -3.0,
+    "already_in_contact": -8.0,
 }
 MESSAGE_PRIOR: Mapping[str, float] = {
     "recency": 1.5,

@@ -1,8 +1,8 @@
 """Choices people made: what was picked, among what else could have been, and how well a head would have foreseen it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -12,11 +12,15 @@ from quikapp_ml.models.linear import Floats, LinearHead, logistic
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
+K = TypeVar("K", bound=str)
+
 CUTOFF = 10
 N_ALTERNATIVES = 10.0
 """Scores answer: this one, rather than one of so many others picked at random? So the types are comparable."""
 PRIOR_STRENGTH = 5.0
 N_RESAMPLES = 500
+MAX_OTHERS = 100
+"""So many items that were not chosen are kept of each question."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class Choices:
         """No question at all."""
         nothing = np.zeros(0, dtype=np.int64)
         return cls(tuple(names), np.zeros((0, len(names))), nothing > 0, nothing, np.zeros(0), nothing)
+
+    def __len__(self) -> int:
+        return self.n_questions
 
     @property
     def n_questions(self) -> int:
@@ -65,6 +72,51 @@ class Choices:
     def column(self, name: str) -> Floats:
         """(n_rows,): one feature."""
         return np.asarray(self.features[:, self.names.index(name)], dtype=float)
+
+    def sum_of(self, names: Sequence[str]) -> Floats:
+        """(n_rows,): some features added up, as a rule would score."""
+        return np.asarray(sum(self.column(name) for name in names), dtype=float)
+
+    def with_column(self, name: str, values: Floats) -> "Choices":
+        """The same choices with one feature replaced by `values` (n_rows,)."""
+        features = self.features.copy()
+        features[:, self.names.index(name)] = values
+        return replace(self, features=features)
+
+
+class ChoicesBuilder:
+    """Collects questions one by one; of the items not chosen it keeps MAX_OTHERS at random, by a seeded generator."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._names: tuple[str, ...] = ()
+        self._features: list[Floats] = []
+        self._at: list[float] = []
+        self._asker: list[int] = []
+
+    def add(self, names: tuple[str, ...], features: Floats, chosen: int, at: float, asker: int) -> list[int]:
+        """Add one question; `chosen` is a row of `features`. Gives the rows that were kept, the chosen one first."""
+        others = np.delete(np.arange(len(features)), chosen)
+        if len(others) > MAX_OTHERS:
+            others = np.sort(self._rng.choice(others, MAX_OTHERS, replace=False))
+        rows = [chosen, *others.tolist()]
+        self._names = names
+        self._features.append(features[rows])
+        self._at.append(at)
+        self._asker.append(asker)
+        return rows
+
+    def build(self) -> Choices:
+        """Everything that was added."""
+        if not self._features:
+            return Choices.empty(self._names)
+        sizes = [len(rows) for rows in self._features]
+        chosen = np.zeros(sum(sizes), dtype=bool)
+        chosen[np.cumsum([0, *sizes[:-1]])] = True
+        return Choices(
+            self._names, np.concatenate(self._features), chosen, np.repeat(np.arange(len(sizes)), sizes),
+            np.array(self._at), np.array(self._asker, dtype=np.int64),
+        )  # fmt: skip
 
 
 def fit_head(choices: Choices, previous: LinearHead) -> LinearHead:
@@ -109,7 +161,7 @@ def ndcg_of_questions(choices: Choices, scores: Floats) -> Floats:
 
 
 def mean_with_interval(
-    gains: Mapping[str, Floats], askers: Mapping[str, Integers], seed: int = 0
+    gains: Mapping[K, Floats], askers: Mapping[K, Integers], seed: int = 0
 ) -> tuple[float, float, float]:
     """Mean over kinds of the mean gain of a kind, with its 95 % interval.
 
