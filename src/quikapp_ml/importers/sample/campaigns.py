@@ -1,6 +1,6 @@
 """Spam in the sample: taken or fresh accounts flood channels, people report, a moderator cleans up."""
 
-from quikapp_ml.importers.sample.chat import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Channel, Chat, Sent
+from quikapp_ml.importers.sample.chat import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Channel, Chat, Pace, Sent
 from quikapp_ml.importers.sample.people import Person, Team, draw_name
 from quikapp_ml.importers.sample.texts import Writer
 
@@ -13,22 +13,22 @@ _REACH = ("general", "random", "interest", "help", "project", "team")
 class Campaigns:
     """Spam with what follows, and honest messages that look like it."""
 
-    def __init__(self, chat: Chat, writer: Writer, people: list[Person], common: list[Channel]) -> None:
+    def __init__(self, chat: Chat, writer: Writer, people: list[Person]) -> None:
         self._chat = chat
         self._writer = writer
         self._rng = chat.rng
         self._people = people
-        self._common = common
         self._moderators = [person for person in people if person.role in ("moderator", "admin", "owner")]
         self._digits = len(people[0].user_id) - 1
+        self._pace, self._pace_of_lookalikes = Pace(self._rng), Pace(self._rng)
         self._n_fresh = 0
 
     def plan_day(self, day_ms: int, n_people: int) -> None:
         """Some days have a campaign, some a look-alike."""
-        for _ in range(self._draw(n_people / _PEOPLE_A_CAMPAIGN)):
+        for _ in range(self._pace.draw(n_people / _PEOPLE_A_CAMPAIGN)):
             start = self._start_taken if self._rng.random() < 0.55 else self._start_fresh
             self._chat.at(day_ms + int(self._rng.random() * DAY_MS), start)
-        for _ in range(self._draw(n_people / _PEOPLE_A_LOOKALIKE)):
+        for _ in range(self._pace_of_lookalikes.draw(n_people / _PEOPLE_A_LOOKALIKE)):
             self._chat.at(day_ms + 7 * HOUR_MS + int(self._rng.random() * 11 * HOUR_MS), self._post_lookalike)
 
     def _start_taken(self) -> None:
@@ -119,6 +119,3 @@ class Campaigns:
         return Person(
             f"U9{self._n_fresh:0{self._digits}d}", draw_name(self._rng), nowhere, "", 1, 0.0, 0.2, 0.0, 0.0, True, ()
         )
-
-    def _draw(self, mean: float) -> int:
-        return int(mean) + (self._rng.random() < mean % 1)

@@ -25,6 +25,21 @@ _LOUD_SIZE = 300
 """In a channel of more people than this, each writes less."""
 
 
+class Pace:
+    """How often something rare happens: about as often as its mean says, and never absent for very long."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._due = rng.random()
+
+    def draw(self, mean: float) -> int:
+        """How many times today."""
+        self._due += mean * self._rng.uniform(0.5, 1.5)
+        count = int(self._due)
+        self._due -= count
+        return count
+
+
 @dataclass(slots=True, eq=False)
 class Channel:
     """A channel as it is now; `topic` is what its messages are about (a key of the templates)."""

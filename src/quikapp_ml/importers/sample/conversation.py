@@ -17,6 +17,7 @@ _EMOJI: Final[dict[Mood, tuple[str, ...]]] = {
     "neutral": ("+1", "eyes", "white_check_mark", "ok_hand", "thinking_face", "pray", "wave", "memo"),
     "negative": ("cry", "disappointed", "hugging_face", "pray", "rage", "weary", "face_with_rolling_eyes", "-1"),
 }
+_SOCIAL: Final = ("interest", "random")
 _THEMES: Final = {"layoffs": 0.34, "launch": 0.3}
 
 
@@ -88,7 +89,7 @@ class Conversation:
             return
         mood = self._answer_mood(person, root)
         who = self._call(person, root.channel, root.author)
-        text = self._writer.reply(self._rng, root.mood, mood, who)
+        text = self._writer.reply(self._rng, root.mood, mood, who, is_social=root.channel.kind in _SOCIAL)
         text = self._writer.in_manner(self._rng, text, mood, person.emoji_ratio, person.is_casual)
         if self._rng.random() < 0.15:
             self.read(person, root.channel)

@@ -1,6 +1,6 @@
 """Outages of the sample: an alert, a channel of its own, hours of work and anger, relief, a closed channel."""
 
-from quikapp_ml.importers.sample.chat import DAY_MS, MINUTE_MS, SECOND_MS, Channel, Chat
+from quikapp_ml.importers.sample.chat import DAY_MS, MINUTE_MS, SECOND_MS, Channel, Chat, Pace
 from quikapp_ml.importers.sample.conversation import Conversation
 from quikapp_ml.importers.sample.people import ENGINEERING, Person, Team
 from quikapp_ml.importers.sample.texts import Mood, Writer
@@ -19,21 +19,22 @@ class Incidents:
         self._rng = chat.rng
         self._teams = [team for team in teams if team.department in ENGINEERING and team.members] or teams
         self._bot = bot
+        self._pace = Pace(self._rng)
         self._n_incidents = 0
 
     def plan_day(self, day_ms: int, n_people: int) -> bool:
         """Perhaps break something today; at any hour, alerts do not care."""
-        chance = n_people / _PEOPLE_AN_INCIDENT
-        n_today = int(chance) + (self._rng.random() < chance % 1)
+        n_today = self._pace.draw(n_people / _PEOPLE_AN_INCIDENT)
         for _ in range(n_today):
             self._chat.at(day_ms + int(self._rng.triangular(0, DAY_MS, DAY_MS / 2)), self._break)
         return n_today > 0
 
     def _break(self) -> None:
         team = self._teams[int(self._rng.random() * len(self._teams))]
-        here = [person for person in team.members if person.is_here and person.is_awake(self._chat.now_ms)]
+        here = [person for person in team.members if person.is_here]
         if not here:
             return
+        here = [person for person in here if person.is_awake(self._chat.now_ms)] or here[:2]
         self._n_incidents += 1
         commander = here[int(self._rng.random() * len(here))]
         name = f"inc-{self._n_incidents:03d}-{team.name}"

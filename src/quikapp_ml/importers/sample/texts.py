@@ -67,9 +67,9 @@ class Writer:
             text = f"{text}{'. ' if text[-1].isalnum() else ' '}{self._line(rng, 'followup', mood, who)}"
         return text
 
-    def reply(self, rng: random.Random, asked: Mood, mood: Mood, who: str) -> str:
-        """An answer to a message of the mood `asked`."""
-        return self._line(rng, f"reply/to_{asked}", mood, who)
+    def reply(self, rng: random.Random, asked: Mood, mood: Mood, who: str, *, is_social: bool) -> str:
+        """An answer to a message of the mood `asked`, at work or besides it."""
+        return self._line(rng, f"{'social-reply' if is_social else 'reply'}/to_{asked}", mood, who)
 
     def say(self, rng: random.Random, topic: str, mood: Mood, who: str = "") -> str:
         """A message exactly as its template has it, as bots post."""

@@ -46,7 +46,7 @@ class _Workspace:
         self._bots = Bots(chat, self._conversation, writer, len(self._people[0].user_id) - 1)
         self._projects = Projects(chat, self._conversation, writer, self._people)
         self._incidents = Incidents(chat, self._conversation, writer, self._teams, self._bots.oncall)
-        self._campaigns = Campaigns(chat, writer, self._people, self._movement.common)
+        self._campaigns = Campaigns(chat, writer, self._people)
         self._arrivals, self._departures = self._draw_moves()
         self._themes = self._draw_themes()
         self._hours: defaultdict[int, list[Person]] = defaultdict(list)
