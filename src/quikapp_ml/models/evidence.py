@@ -1,0 +1,77 @@
+"""Which words of a text weigh how much in a decision: phrases with their places, and one sum for the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quikapp_ml.entities.decisions import Evidence, Span
+from quikapp_ml.models.hashing import Floats
+from quikapp_ml.models.text import Tokens
+
+STRONG = 0.25
+"""A token counts as strong from this weight on, either way."""
+MAX_SPANS = 20
+_QUOTED_LETTERS = 60
+_SIGNAL_OF_KIND = {
+    "plain": "phrase", "word": "phrase", "link": "link", "email": "link", "mention": "mention", "broadcast": "mention",
+    "code": "code", "channel": "reference", "reference": "reference", "money": "money", "number": "number",
+    "shortcode": "emoji", "emoticon": "emoji", "exclamation": "punctuation", "ellipsis": "punctuation",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Phrase:
+    """Strong tokens in a row and where they occur in the text, MAX_SPANS places at most; `weight` adds these up."""
+
+    signal: str
+    quoted: str
+    weight: float = 0.0
+    spans: list[Span] = field(default_factory=list)
+
+    def evidence(self) -> Evidence:
+        """As an answer shows it."""
+        kind = "spam than in ordinary messages" if self.weight > 0 else "ordinary messages than in spam"
+        place = "" if len(self.spans) == 1 else f", here {len(self.spans)} times"
+        return Evidence(self.signal, self.weight, f"“{self.quoted}” is more common in {kind}{place}", tuple(self.spans))
+
+
+def phrases_of(text: str, tokens: Tokens, shares: Floats) -> list[Phrase]:
+    """The strong phrases of a text, the heaviest first. `shares` (n_tokens,) is what each token weighs."""
+    found: dict[tuple[str, ...], Phrase] = {}
+    for first, last in _runs(shares.tolist()):
+        key = tuple(tokens.texts[first : last + 1])
+        start, end = tokens.starts[first], max(tokens.ends[first : last + 1])
+        if key not in found:
+            signal = _SIGNAL_OF_KIND.get(tokens.kinds[first], "sign")
+            found[key] = Phrase(signal, _quoted(text[start:end]))
+        if len(found[key].spans) < MAX_SPANS:
+            found[key].weight += float(shares[first : last + 1].sum())
+            found[key].spans.append(Span(start, end))
+    return sorted(found.values(), key=lambda phrase: -abs(phrase.weight))
+
+
+def without(text: str, spans: Sequence[Span]) -> str:
+    """The text with these places cut out."""
+    kept, at = [], 0
+    for span in sorted(spans, key=lambda span: span.start):
+        kept.append(text[at : max(at, span.start)])
+        at = max(at, span.end)
+    return "".join([*kept, text[at:]])
+
+
+def _runs(shares: Sequence[float]) -> list[tuple[int, int]]:
+    """First and last position of strong tokens in a row that weigh in the same direction."""
+    runs: list[tuple[int, int]] = []
+    previous = 0
+    for position, share in enumerate(shares):
+        direction = (share >= STRONG) - (share <= -STRONG)
+        if direction and direction == previous:
+            runs[-1] = (runs[-1][0], position)
+        elif direction:
+            runs.append((position, position))
+        previous = direction
+    return runs
+
+
+def _quoted(text: str) -> str:
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _QUOTED_LETTERS else f"{shown[: _QUOTED_LETTERS - 1]}…"

@@ -1,0 +1,118 @@
+"""A text as a bag of hashed features: words, pairs of words, and the letters inside words.
+
+Hashing needs no vocabulary: any text, in any language, gives feature numbers below `2 ** bits`
+(Weinberger et al. 2009, "Feature hashing for large scale multitask learning").
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quikapp_ml.models.text import WORDS, Tokens
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MAX_WORD = 256
+"""Letters of a longer word than this no longer change its hash by their place."""
+
+_GRAM_SIZES = (3, 4, 5)
+_BASE = 0x9E3779B97F4A7C15
+_POWERS = np.multiply.accumulate(np.concatenate([[1], np.full(MAX_WORD - 1, _BASE)]).astype(np.uint64))
+_SHIFT = [np.uint64(n) for n in (30, 27, 31)]
+_MIX = [np.uint64(n) for n in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)]
+_PAIR, _LETTERS = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xA5A3564E1C6B2F07)
+_NEGATED, _SHOUTED = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
+
+
+@dataclass(frozen=True, slots=True)
+class Hashing:
+    """How a text becomes features; a model keeps it beside its weights."""
+
+    bits: int = 18
+    letters: float = 0.3
+    """Value of a feature of letters; a word's is 1."""
+    pairs: float = 0.7
+    """Value of a pair of words."""
+    long_text: float = 10.0
+    """Texts of many more tokens than this are scaled down by the root of their length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """Features of one text: `buckets` and `values`, and the tokens each belongs to (`left` and `right`; equal but for
+    pairs of words)."""
+
+    buckets: Integers
+    values: Floats
+    left: Integers
+    right: Integers
+
+    def token_shares(self, contributions: Floats, n_tokens: int) -> Floats:
+        """Add up contributions of features by token, a pair's half to each; shape (n_tokens,)."""
+        shares = np.bincount(self.left, contributions, n_tokens) + np.bincount(self.right, contributions, n_tokens)
+        return shares / 2
+
+
+_EMPTY = Bag(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def bag_of(tokens: Tokens, hashing: Hashing, negated: list[bool] | None = None) -> Bag:
+    """Hash the tokens. Words that are `negated` become features of their own."""
+    n_tokens = len(tokens)
+    if n_tokens == 0:
+        return _EMPTY
+    joined = f" {' '.join(tokens.texts)} "
+    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+    blocks = np.fromiter(map(len, tokens.texts), np.int64, n_tokens) + 1
+    ends = np.cumsum(blocks)
+    owner = np.repeat(np.arange(n_tokens), blocks)
+    place = np.arange(len(owner)) - (ends - blocks)[owner]
+    words = np.add.reduceat(codes[:-1] * _POWERS[np.minimum(place, MAX_WORD - 1)], ends - blocks)
+    if negated is not None:
+        words = np.where(negated, words ^ _NEGATED, words)
+    numbers = np.arange(n_tokens)
+    pairs = words[:-1] * _PAIR + words[1:]
+    shouted = numbers[np.asarray(tokens.shouted, bool)]
+    spelt = np.fromiter((kind in WORDS for kind in tokens.kinds), bool, n_tokens)
+    if negated is not None:
+        spelt &= ~np.asarray(negated, bool)
+    grams, gram_owner = _letters(codes, owner, ends, spelt)
+    hashes = np.concatenate([words, pairs, np.full(len(shouted), _SHOUTED), grams])
+    left = np.concatenate([numbers, numbers[:-1], shouted, gram_owner])
+    right = np.concatenate([numbers, numbers[1:], shouted, gram_owner])
+    sizes = (n_tokens, n_tokens - 1, len(shouted), len(grams))
+    scale = 1.0 / np.sqrt(1.0 + n_tokens / hashing.long_text)
+    values = np.repeat(np.array([1.0, hashing.pairs, hashing.pairs, hashing.letters]) * scale, sizes)
+    return Bag(_buckets(hashes, hashing.bits), values, left, right)
+
+
+def _letters(
+    codes: NDArray[np.uint64], owner: Integers, ends: Integers, spelt: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint64], Integers]:
+    """Hashes of 3 to 5 letters in a row inside words, the spaces around them included, and their tokens."""
+    length = len(owner)
+    last_of_word = ends[owner]
+    of_word = spelt[owner]
+    position = np.arange(length)
+    hashes: list[NDArray[np.uint64]] = []
+    owners: list[Integers] = []
+    running = codes.copy()
+    known = 1
+    for size in _GRAM_SIZES:
+        while known < size:
+            running = running[:-1] + codes[known:] * _POWERS[known]
+            known += 1
+        n_grams = min(len(running), length)
+        fits = of_word[:n_grams] & (position[:n_grams] + (size - 1) <= last_of_word[:n_grams])
+        hashes.append((running[:n_grams] * _LETTERS + np.uint64(size))[fits])
+        owners.append(owner[:n_grams][fits])
+    return np.concatenate(hashes), np.concatenate(owners)
+
+
+def _buckets(hashes: NDArray[np.uint64], bits: int) -> Integers:
+    mixed = (hashes ^ (hashes >> _SHIFT[0])) * _MIX[0]
+    mixed = (mixed ^ (mixed >> _SHIFT[1])) * _MIX[1]
+    mixed ^= mixed >> _SHIFT[2]
+    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
