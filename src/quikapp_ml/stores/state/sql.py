@@ -1,42 +1,14 @@
 """Control state in an SQL database, by SQLAlchemy Core: a SQLite file by default."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 
-from quikapp_ml.errors import Conflict, NotFound, StorageFailed
+from quikapp_ml.errors import NotFound
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
-
-SCHEMA_VERSION = 1
-_BUSY_SECONDS = 15
-
-
-class UtcTime(sa.types.TypeDecorator[datetime]):
-    """An aware time in UTC, also in databases that keep no time zone."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 SQLAlchemy's signature
-        """Refuse naive times; store UTC."""
-        if value is not None and value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 SQLAlchemy's signature
-        """Give the time back aware."""
-        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
-
-
-METADATA = sa.MetaData()
-
-_schema_version = sa.Table("schema_version", METADATA, sa.Column("version", sa.Integer, primary_key=True))
+from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, transaction
 
 _job_runs = sa.Table(
     "job_runs",
@@ -77,21 +49,21 @@ class SqlJobRuns(JobRuns):
     def start_run(self, job: str, trigger: str, parameters: Mapping[str, str], now: datetime) -> JobRun:
         """Insert a run; the database gives its id."""
         run = {"job": job, "trigger": trigger, "state": RunState.RUNNING, "started_at": now}
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             statement = _job_runs.insert().values(**run, message="", parameters=dict(parameters))
             (run_id,) = connection.execute(statement).inserted_primary_key or (0,)
             return _run(connection, run_id)
 
     def resume_run(self, run_id: int) -> JobRun:
         """Set it back to running."""
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             _update_run(connection, run_id, state=RunState.RUNNING, ended_at=None, message="")
             return _run(connection, run_id)
 
     def finish_run(self, run_id: int, state: RunState, message: str, now: datetime) -> JobRun:
         """End the run and what still runs of it in one transaction."""
         ended = {"state": state, "ended_at": now, "message": message}
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             _update_run(connection, run_id, **ended)
             still_running = (_task_attempts.c.run_id == run_id) & (_task_attempts.c.state == RunState.RUNNING)
             connection.execute(_task_attempts.update().where(still_running).values(**ended))
@@ -99,7 +71,7 @@ class SqlJobRuns(JobRuns):
 
     def start_task(self, run_id: int, task: str, log_path: str, now: datetime) -> TaskAttempt:
         """Insert the next attempt."""
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             earlier = [attempt.number for attempt in _run(connection, run_id).attempts if attempt.task == task]
             attempt = TaskAttempt(run_id, task, max(earlier, default=0) + 1, RunState.RUNNING, now, log_path=log_path)
             row = {"run_id": run_id, "task": task, "number": attempt.number, "state": attempt.state}
@@ -112,7 +84,7 @@ class SqlJobRuns(JobRuns):
         this = (
             (columns.run_id == attempt.run_id) & (columns.task == attempt.task) & (columns.number == attempt.number)
         )  # fmt: skip
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             ended = _task_attempts.update().where(this).values(state=state, ended_at=now, message=message)
             if not connection.execute(ended).rowcount:
                 raise NotFound(f"run {attempt.run_id} has no attempt {attempt.number} at task {attempt.task!r}")
@@ -120,7 +92,7 @@ class SqlJobRuns(JobRuns):
 
     def run(self, run_id: int) -> JobRun:
         """One row and its attempts."""
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             return _run(connection, run_id)
 
     def runs(self, limit: int = 20, job: str | None = None, state: RunState | None = None) -> list[JobRun]:
@@ -130,7 +102,7 @@ class SqlJobRuns(JobRuns):
             wanted = wanted.where(_job_runs.c.job == job)
         if state is not None:
             wanted = wanted.where(_job_runs.c.state == state)
-        with _transaction(self._engine) as connection:
+        with transaction(self._engine) as connection:
             return [_with_attempts(connection, row) for row in connection.execute(wanted).mappings().all()]
 
 
@@ -138,7 +110,7 @@ class SqlControlState(ControlState):
     """One database; its tables are made when it is opened."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _open(sa.make_url(url))
+        self._engine = open_database(sa.make_url(url))
         self._job_runs = SqlJobRuns(self._engine)
 
     @property
@@ -149,51 +121,6 @@ class SqlControlState(ControlState):
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
-
-
-def _open(url: sa.URL) -> sa.Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_writing)
-    with _transaction(engine) as connection:
-        METADATA.create_all(connection)
-        _check_schema_version(connection, url)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """WAL lets the service read while a pipeline writes; SQLite leaves foreign keys unchecked unless told."""
-    connection.isolation_level = None  # SQLAlchemy begins transactions itself, see `_begin_writing`
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_writing(connection: sa.Connection) -> None:
-    """Take the write lock at once: a transaction that reads first and writes later could be refused half-way."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _check_schema_version(connection: sa.Connection, url: sa.URL) -> None:
-    found = connection.execute(sa.select(_schema_version.c.version)).scalar_one_or_none()
-    if found is None:
-        connection.execute(_schema_version.insert().values(version=SCHEMA_VERSION))
-    elif found > SCHEMA_VERSION:
-        raise Conflict(
-            f"{url.render_as_string(hide_password=True)} has schema version {found}, this program knows "
-            f"{SCHEMA_VERSION}: install the newer program again, or name another state database"
-        )
-
-
-@contextmanager
-def _transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise StorageFailed(f"the state database {where} does not answer: {error}") from error
 
 
 def _update_run(connection: sa.Connection, run_id: int, **values: object) -> None:
