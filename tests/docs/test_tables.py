@@ -1,0 +1,53 @@
+"""The pages of tables and features tell of every table, column, view and feature, and of no other."""
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.stores.lake.base import Table
+from quikapp_ml.stores.lake.tables import TABLES
+from quikapp_ml.training.silver import FEATURE_TABLES
+
+DOCS = Path(__file__).parents[2] / "docs"
+ALL_TABLES = (*TABLES, *FEATURE_TABLES.values())
+TYPES = {
+    pa.string(): "string",
+    pa.int64(): "long",
+    pa.float64(): "double",
+    pa.bool_(): "boolean",
+    pa.timestamp("us", tz="UTC"): "timestamp",
+}
+
+
+def sections() -> dict[str, str]:
+    """Name of a table → what the page says of it."""
+    _, *parts = re.split(r"^## `(.+)`$", (DOCS / "tables.md").read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_all_tables_are_told_of() -> None:
+    assert set(sections()) == {table.name for table in ALL_TABLES}
+
+
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
+def test_columns_and_key_are_those_declared(table: Table) -> None:
+    section = sections()[table.name]
+    told = re.findall(r"^\| `(\w+)` \| (\w+) \|", section, flags=re.MULTILINE)
+    assert told == [(column.name, TYPES[column.type]) for column in table.columns]
+    (keys,) = re.findall(r"Key: (.+)\.$", section, flags=re.MULTILINE)
+    assert re.findall(r"`(\w+)`", keys) == list(table.key)
+
+
+def test_all_features_are_told_of() -> None:
+    page = (DOCS / "features.md").read_text()
+    _, _, after = page.partition("## Views")
+    rows = re.findall(r"^\| (.*?) ?\| (.*?) ?\| `(\w+)` \|", after.partition("## Aggregates")[0], flags=re.MULTILINE)
+    told: dict[str, tuple[list[str], list[str]]] = {}
+    for view, key, feature in rows:
+        if view:
+            current = told[view.strip("`")] = (re.findall(r"`(\w+)`", key), [])
+        current[1].append(feature)
+    assert told == {view.name: (list(view.entity_key), list(view.features)) for view in FEATURE_VIEWS}
