@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.errors import Overloaded, StorageFailed
@@ -162,6 +162,7 @@ def test_threads_may_append_while_others_read_and_release(spool: Spool) -> None:
     assert spool.pending_bytes == 0
 
 
+@settings(deadline=None)
 @given(bodies=st.lists(st.lists(st.binary(max_size=50).map(lambda row: row.replace(b"\n", b" ")), min_size=1)))
 def test_any_bytes_without_line_feeds_come_back(bodies: list[list[bytes]]) -> None:
     spool = MemorySpool()

@@ -31,8 +31,13 @@ class FlakyLake(MemoryLake):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fails_before = self.fails_after = False
+        self.is_away = self.fails_before = self.fails_after = False
         self.compacted: list[str] = []
+
+    def ensure(self, table: Table) -> None:
+        if self.is_away:
+            raise StorageFailed("the lake is away")
+        super().ensure(table)
 
     def append(self, name: str, rows: pa.Table, transaction: Transaction | None = None) -> int:
         if self.fails_before:
@@ -280,6 +285,19 @@ def test_the_thread_goes_on_after_an_outage(lake: FlakyLake) -> None:
     assert numbers_in(lake, LEFT) == [1]
     writer.close()
     assert writer.last_error is None
+
+
+def test_a_lake_that_is_away_at_the_start_is_waited_for(lake: FlakyLake, caplog: pytest.LogCaptureFixture) -> None:
+    spool = MemorySpool()
+    lake.is_away = True
+    writer = writer_of(spool, lake)
+    with caplog.at_level(logging.WARNING):
+        writer.start()
+    assert "the tables do not answer yet: the lake is away" in caplog.text
+    put(spool, LEFT, 1)
+    lake.is_away = False
+    writer.close()
+    assert numbers_in(lake, LEFT) == [1]
 
 
 def test_a_lake_that_is_away_at_the_end_costs_nothing(

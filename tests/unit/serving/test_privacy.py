@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.serving.privacy import hash_ip, without_addresses
@@ -79,6 +79,7 @@ def test_what_is_given_is_not_changed() -> None:
     assert given == {"ip": "192.168.1.1"}
 
 
+@settings(deadline=None)
 @given(address=st.ip_addresses(), path=st.lists(st.sampled_from(["a", "ip", "from"]), min_size=1, max_size=4))
 def test_no_address_survives_wherever_it_is(address: object, path: list[str]) -> None:
     nested: object = str(address)
@@ -88,6 +89,7 @@ def test_no_address_survives_wherever_it_is(address: object, path: list[str]) ->
     assert f'"{address}"' not in left
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_can_be_under_an_address_key(text: str) -> None:
     assert without_addresses({"ip": text}, KEY)["ip"].startswith("ip-")

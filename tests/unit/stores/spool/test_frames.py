@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.stores.spool.frames import Gap, Place, decode, encode, scan
@@ -14,6 +14,7 @@ def test_the_format_is_what_is_documented() -> None:
     assert encode("q.b.events", 7, [b'{"a":1}', b"{}"]) == b'@1 q.b.events 7 2 11 4944fb13\n{"a":1}\n{}\n'
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_a_frame_is_read_back(rows: list[bytes]) -> None:
     raw = encode("t", 12, rows)
@@ -24,12 +25,14 @@ def test_a_frame_is_read_back(rows: list[bytes]) -> None:
     assert frame.body.split(b"\n")[:-1] == rows
 
 
+@settings(deadline=None)
 @given(ROWS, st.data())
 def test_no_cut_frame_is_taken_for_a_whole_one(rows: list[bytes], data: st.DataObject) -> None:
     raw = encode("t", 1, rows)
     assert decode(raw[: data.draw(st.integers(0, len(raw) - 1))]) is None
 
 
+@settings(deadline=None)
 @given(ROWS, st.data())
 def test_one_flipped_bit_is_noticed(rows: list[bytes], data: st.DataObject) -> None:
     raw = bytearray(encode("t", 1, rows))
@@ -38,6 +41,7 @@ def test_one_flipped_bit_is_noticed(rows: list[bytes], data: st.DataObject) -> N
     assert decode(bytes(raw)) is None
 
 
+@settings(deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=6), st.data())
 def test_damage_takes_only_the_frames_it_touches(bodies: list[list[bytes]], data: st.DataObject) -> None:
     frames = frames_of(bodies)
@@ -52,6 +56,7 @@ def test_damage_takes_only_the_frames_it_touches(bodies: list[list[bytes]], data
     assert sum(p.length for p in parts) == len(raw), "every byte is in a frame or in a gap"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_rubbish_is_one_gap(raw: bytes) -> None:
     assert list(scan(raw)) == ([Gap(0, len(raw))] if raw else [])
