@@ -69,7 +69,7 @@ class LakeWriter:
         with self._one_flush:
             try:
                 n_rows = self._flush()
-            except Exception as error:
+            except BaseException as error:  # a panic of delta-rs is no Exception
                 self._last_error = f"{type(error).__name__}: {error}"
                 self._written.clear()  # a commit that seemed to fail may have been made: the tables know
                 raise
@@ -102,7 +102,7 @@ class LakeWriter:
             try:
                 self.flush()
                 pause = self._flush_seconds
-            except Exception as error:  # noqa: BLE001 the thread must outlive whatever a store raises
+            except BaseException as error:  # noqa: BLE001 the thread must outlive whatever a store raises, panics too
                 pause = min(2 * pause, MAX_PAUSE_SECONDS)
                 logger.warning("rows wait in the spool, next attempt in %.0f s: %s", pause, error)
 

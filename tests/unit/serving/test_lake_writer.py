@@ -264,6 +264,39 @@ def test_the_thread_moves_rows_and_the_end_moves_the_rest(lake: FlakyLake) -> No
     assert numbers_in(lake, LEFT) == [1, 2]
 
 
+class Panic(BaseException):
+    """What delta-rs raises when a defect in it stops it."""
+
+
+class PanickingLake(FlakyLake):
+    """Panics once."""
+
+    has_panicked = False
+
+    def append(self, name: str, rows: pa.Table, transaction: Transaction | None = None) -> int:
+        if not self.has_panicked:
+            self.has_panicked = True
+            raise Panic
+        return super().append(name, rows, transaction)
+
+
+def test_the_thread_survives_a_panic() -> None:
+    lake, spool, attempts = PanickingLake(), MemorySpool(), threading.Semaphore(0)
+
+    def persist() -> int:
+        attempts.release()
+        return EVERYTHING
+
+    writer = writer_of(spool, lake, persist)
+    writer.start()
+    put(spool, LEFT, 1)
+    for _ in range(5):
+        assert attempts.acquire(timeout=10)
+    assert lake.has_panicked
+    assert numbers_in(lake, LEFT) == [1]
+    writer.close()
+
+
 def test_the_thread_goes_on_after_an_outage(lake: FlakyLake) -> None:
     attempts = threading.Semaphore(0)
     spool = MemorySpool()
