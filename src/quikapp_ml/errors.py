@@ -4,7 +4,9 @@ QuikAppMLError
 ├── InvalidInput        what was given cannot be used; `problems` name each field
 ├── NotFound            a named thing does not exist
 ├── Conflict            the thing is in a state that refuses this
+│   ├── AlreadyExists   a thing of this name is there
 │   └── HomeInUse       another process owns this home
+├── PermissionDenied    the caller may not do this
 ├── Unavailable         try again later; `retry_after_seconds` says when
 │   ├── Overloaded      more work is waiting than can be done in time
 │   └── StorageFailed   a disk or store does not take what it was given
@@ -54,10 +56,22 @@ class Conflict(QuikAppMLError):
     code = "conflict"
 
 
+class AlreadyExists(Conflict):
+    """A thing of this name is there already."""
+
+    code = "already_exists"
+
+
 class HomeInUse(Conflict):
     """Another process owns this home."""
 
     code = "home_in_use"
+
+
+class PermissionDenied(QuikAppMLError):
+    """The caller is known, and may not do this."""
+
+    code = "permission_denied"
 
 
 class Unavailable(QuikAppMLError):

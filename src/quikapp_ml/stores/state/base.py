@@ -1,10 +1,15 @@
-"""Control state: what is steered, not what is computed. Now the runs of jobs. One interface; a file a technology."""
+"""Control state: what is steered, not what is computed. Job runs here, other kinds in files of their own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from quikapp_ml.stores.state.audit import AuditLog
+from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.shares import Recipients, Shares
+from quikapp_ml.stores.state.tokens import Tokens
 
 
 class RunState(StrEnum):
@@ -99,6 +104,31 @@ class ControlState(ABC):
     @abstractmethod
     def job_runs(self) -> JobRuns:
         """Runs of jobs."""
+
+    @property
+    @abstractmethod
+    def tokens(self) -> Tokens:
+        """Bearer tokens."""
+
+    @property
+    @abstractmethod
+    def endpoints(self) -> EndpointRecords:
+        """Serving endpoints."""
+
+    @property
+    @abstractmethod
+    def audit(self) -> AuditLog:
+        """Changes on their way to the audit table."""
+
+    @property
+    @abstractmethod
+    def shares(self) -> Shares:
+        """Tables shared with other organisations."""
+
+    @property
+    @abstractmethod
+    def recipients(self) -> Recipients:
+        """Those who may read them."""
 
     @abstractmethod
     def close(self) -> None:

@@ -5,7 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from quikapp_ml.errors import NotFound
+from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
+from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.memory_access import MemoryAuditLog, MemoryTokens
+from quikapp_ml.stores.state.memory_endpoints import MemoryEndpointRecords
+from quikapp_ml.stores.state.memory_shares import MemoryRecipients, MemoryShares
+from quikapp_ml.stores.state.shares import Recipients, Shares
+from quikapp_ml.stores.state.tokens import Tokens
 
 
 class MemoryJobRuns(JobRuns):
@@ -74,11 +81,41 @@ class MemoryControlState(ControlState):
 
     def __init__(self) -> None:
         self._job_runs = MemoryJobRuns()
+        self._tokens = MemoryTokens()
+        self._endpoints = MemoryEndpointRecords()
+        self._audit = MemoryAuditLog()
+        self._recipients = MemoryRecipients()
+        self._shares = MemoryShares(self._recipients)
 
     @property
     def job_runs(self) -> JobRuns:
         """Runs in memory."""
         return self._job_runs
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens in memory."""
+        return self._tokens
+
+    @property
+    def endpoints(self) -> EndpointRecords:
+        """Endpoints in memory."""
+        return self._endpoints
+
+    @property
+    def audit(self) -> AuditLog:
+        """Entries in memory."""
+        return self._audit
+
+    @property
+    def shares(self) -> Shares:
+        """Shares in memory."""
+        return self._shares
+
+    @property
+    def recipients(self) -> Recipients:
+        """Recipients in memory."""
+        return self._recipients
 
     def close(self) -> None:
         """Nothing is held."""

@@ -7,8 +7,15 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from quikapp_ml.errors import NotFound
+from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
 from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, transaction
+from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.shares import Recipients, Shares
+from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
+from quikapp_ml.stores.state.sql_endpoints import SqlEndpointRecords
+from quikapp_ml.stores.state.sql_shares import SqlRecipients, SqlShares
+from quikapp_ml.stores.state.tokens import Tokens
 
 _job_runs = sa.Table(
     "job_runs",
@@ -112,11 +119,41 @@ class SqlControlState(ControlState):
     def __init__(self, url: str) -> None:
         self._engine = open_database(sa.make_url(url))
         self._job_runs = SqlJobRuns(self._engine)
+        self._tokens = SqlTokens(self._engine)
+        self._endpoints = SqlEndpointRecords(self._engine)
+        self._audit = SqlAuditLog(self._engine)
+        self._shares = SqlShares(self._engine)
+        self._recipients = SqlRecipients(self._engine)
 
     @property
     def job_runs(self) -> JobRuns:
         """Runs in the database."""
         return self._job_runs
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens in the database."""
+        return self._tokens
+
+    @property
+    def endpoints(self) -> EndpointRecords:
+        """Endpoints in the database."""
+        return self._endpoints
+
+    @property
+    def audit(self) -> AuditLog:
+        """Entries in the database."""
+        return self._audit
+
+    @property
+    def shares(self) -> Shares:
+        """Shares in the database."""
+        return self._shares
+
+    @property
+    def recipients(self) -> Recipients:
+        """Recipients in the database."""
+        return self._recipients
 
     def close(self) -> None:
         """Close all connections."""
