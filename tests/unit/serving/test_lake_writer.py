@@ -288,9 +288,9 @@ def test_the_thread_survives_a_panic() -> None:
         return EVERYTHING
 
     writer = writer_of(spool, lake, persist)
-    writer.start()
     put(spool, LEFT, 1)
-    for _ in range(5):
+    writer.start()
+    for _ in range(3):
         assert attempts.acquire(timeout=10)
     assert lake.has_panicked
     assert numbers_in(lake, LEFT) == [1]
@@ -307,8 +307,8 @@ def test_the_thread_goes_on_after_an_outage(lake: FlakyLake) -> None:
 
     lake.fails_before = True
     writer = writer_of(spool, lake, persist)
-    writer.start()
     put(spool, LEFT, 1)
+    writer.start()
     for _ in range(4):
         assert attempts.acquire(timeout=10)
     assert writer.last_error == "StorageFailed: the lake is away"
