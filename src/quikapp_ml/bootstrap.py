@@ -141,9 +141,8 @@ class Service:
 
     def _open_scheduler(self, environment: Mapping[str, str]) -> None:
         command = (sys.executable, "-m", "quikapp_ml.cli", "pipeline", "run", "--trigger", "schedule")
-        self.scheduler = Scheduler(
-            open_bundle(), lambda job: (*command, job), environment, self.settings.home / RUNS_FOLDER
-        )
+        folder = self.settings.home / RUNS_FOLDER
+        self.scheduler = Scheduler(open_bundle(), lambda job: (*command, job), environment, folder)
         self._closing.callback(self.scheduler.close)
 
     # --- its life

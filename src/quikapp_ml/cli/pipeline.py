@@ -54,8 +54,10 @@ def repair(
 def runs(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
 ) -> None:
-    """List the newest runs."""
-    state = open_state(Settings.from_environment().control_state_url)
+    """List the newest runs; those that nobody carries out any more are marked as lost first."""
+    settings = Settings.from_environment()
+    open_job_runner(settings, os.environ, open_bundle(), _tell).find_lost()
+    state = open_state(settings.control_state_url)
     rows = [
         (
             str(r.run_id),
