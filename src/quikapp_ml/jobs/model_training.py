@@ -8,7 +8,7 @@ from quikapp_ml.errors import JobFailed, NotFound
 from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
-from quikapp_ml.training import RECIPES
+from quikapp_ml.training.recipes import RECIPES
 from quikapp_ml.training.starters import register_starters
 from quikapp_ml.training.trainer import TrainingOutcome, train
 

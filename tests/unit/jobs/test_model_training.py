@@ -5,7 +5,7 @@ import pytest
 from quikapp_ml.errors import JobFailed, NotFound
 from quikapp_ml.jobs.model_training import run, train_each, train_one
 from quikapp_ml.settings import Settings
-from quikapp_ml.training import RECIPES
+from quikapp_ml.training.recipes import RECIPES
 from quikapp_ml.training.trainer import TrainingOutcome
 
 
