@@ -1,6 +1,7 @@
 """Silver tables and labels from logs small enough to know the answer; `tests/integration/test_feature_parity.py`
 compares the rest with what is counted online."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,9 +23,13 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 AS_OF = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def compute() -> Iterator[Compute]:
-    engine = open_compute()
+SAIL = pytest.param("", id="sail")
+SPARK = pytest.param(os.environ.get("TEST_SPARK_REMOTE", ""), id="spark", marks=pytest.mark.spark)
+
+
+@pytest.fixture(scope="module", params=[SAIL, SPARK] if os.environ.get("TEST_SPARK_REMOTE") else [SAIL])
+def compute(request: pytest.FixtureRequest) -> Iterator[Compute]:
+    engine = open_compute(request.param)
     yield engine
     engine.close()
 
