@@ -27,7 +27,7 @@ class LakeWriter:
     Each commit carries the spool's name and the number of its newest frame as an application transaction, which tells
     after any crash what the table already has. The spool forgets a frame when the tables and the online documents
     (`persist` returns how far they are) have it. While a store does not answer, frames wait in the spool and attempts
-    go on with growing pauses.
+    go on with growing pauses. `find_table` declares tables that nobody knew of when the service started.
     """
 
     def __init__(
@@ -37,10 +37,12 @@ class LakeWriter:
         tables: Sequence[Table],
         persist: Callable[[], int],
         flush_seconds: float = 1.0,
+        find_table: Callable[[str], Table | None] = lambda _: None,
     ) -> None:
         self._spool = spool
         self._lake = lake
         self._tables = {table.name: table for table in tables}
+        self._find_table = find_table
         self._persist = persist
         self._flush_seconds = flush_seconds
         self._written: dict[str, int] = {}
@@ -139,7 +141,7 @@ class LakeWriter:
 
     def _append(self, name: str, frames: Sequence[Frame]) -> int:
         if name not in self._tables:
-            raise Damaged(f"the spool holds rows of {name}, which is none of {', '.join(self._tables)}")
+            self._add_table(name)
         new = [frame for frame in frames if frame.sequence > self._written[name]]
         if not new:
             return 0
@@ -148,6 +150,14 @@ class LakeWriter:
         self._written[name] = new[-1].sequence
         self._compact_sometimes(name)
         return int(rows.num_rows)
+
+    def _add_table(self, name: str) -> None:
+        table = self._find_table(name)
+        if table is None:
+            raise Damaged(f"the spool holds rows of {name}, which is none of {', '.join(self._tables)}")
+        self._lake.ensure(table)
+        self._written[name] = self._lake.transaction_number(name, self._spool.writer_id) or 0
+        self._tables[name] = table
 
     def _compact_sometimes(self, name: str) -> None:
         self._n_commits[name] += 1
@@ -162,16 +172,25 @@ class LakeWriter:
 def arrow_rows(frames: Sequence[Frame], columns: pa.Schema) -> pa.Table:
     """The rows of frames of one table. Raises Damaged when they do not fit the columns."""
     body = b"".join(frame.body for frame in frames)
+    readable = pa.schema([pa.field(column.name, _readable(column.type)) for column in columns])
     try:
-        return pyarrow.json.read_json(
+        rows = pyarrow.json.read_json(
             pa.BufferReader(body),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error"),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=readable, unexpected_field_behavior="error"),
         )
+        return rows if readable == columns else rows.cast(columns)
     except pa.ArrowInvalid as error:
         raise Damaged(
             f"frames {frames[0].sequence} to {frames[-1].sequence} do not fit {frames[0].table}: {error}"
         ) from error
+
+
+def _readable(kind: pa.DataType) -> pa.DataType:
+    """What Arrow's JSON reader can read for a type: entries for a map, a time for a date."""
+    if pa.types.is_map(kind):
+        return pa.list_(pa.struct([pa.field("key", kind.key_type, nullable=False), pa.field("value", kind.item_type)]))
+    return pa.timestamp("s") if pa.types.is_date32(kind) else kind
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:

@@ -92,4 +92,35 @@ PROMOTIONS = Table(
     comment="What the gate decided about each trained version, and why.",
 )  # fmt: skip
 
-TABLES = (EVENTS, DECISIONS, FEEDBACK, MESSAGES, ACTIVITIES, SPAM_LABELS, SENTIMENT_LABELS, PROMOTIONS)
+AUDIT = Table(
+    name=f"{CATALOG}.access.audit",
+    columns=_columns(
+        version=_TEXT, event_time=_TIME, event_date=pa.date32(), workspace_id=pa.int64(), source_ip_address=_TEXT,
+        user_agent=_TEXT, session_id=_TEXT,
+        user_identity=pa.struct([("email", _TEXT), ("subject_name", _TEXT)]),
+        service_name=_TEXT, action_name=_TEXT, request_id=_TEXT, request_params=pa.map_(_TEXT, _TEXT),
+        response=pa.struct([("status_code", pa.int32()), ("error_message", _TEXT), ("result", _TEXT)]),
+        audit_level=_TEXT, account_id=_TEXT, event_id=_TEXT,
+    ),
+    key=("event_id",),
+    comment="Every change that was asked for, by whom, and how it ended; the columns of Databricks' "
+    "`system.access.audit`. IP addresses are keyed hashes.",
+)  # fmt: skip
+
+_PAYLOAD_COLUMNS = _columns(
+    databricks_request_id=_TEXT, client_request_id=_TEXT, date=pa.date32(), timestamp_ms=pa.int64(),
+    status_code=pa.int32(), execution_time_ms=pa.int64(), request=_TEXT, response=_TEXT,
+    sampling_fraction=pa.float64(), request_metadata=pa.map_(_TEXT, _TEXT),
+)  # fmt: skip
+
+TABLES = (EVENTS, DECISIONS, FEEDBACK, MESSAGES, ACTIVITIES, SPAM_LABELS, SENTIMENT_LABELS, PROMOTIONS, AUDIT)
+
+_PAYLOAD_SUFFIX = "_payload"
+
+
+def inference_table(name: str) -> Table | None:
+    """The inference table of that name (`catalog.schema.prefix_payload`); None for a name of another form."""
+    if name.count(".") != 2 or not name.startswith(f"{CATALOG}.") or not name.endswith(_PAYLOAD_SUFFIX):
+        return None
+    comment = "Requests of a serving endpoint and their answers, in the columns of Databricks' inference tables."
+    return Table(name, _PAYLOAD_COLUMNS, ("databricks_request_id",), comment)

@@ -92,6 +92,10 @@ class ModelRegistry(ABC):
         Raises NotFound without the version, and Conflict when `into` is there already.
         """
 
+    @abstractmethod
+    def fetch_artefact(self, name: str, number: int, into: Path) -> Path:
+        """Copy the version's whole MLflow artefact (`MLmodel` and all) to `into`, as `fetch` does."""
+
 
 def check_new_version(version: NewVersion) -> None:
     """Refuse what cannot be registered: InvalidInput names the field, NotFound the folder that is not there."""

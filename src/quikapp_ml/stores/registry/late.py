@@ -43,6 +43,10 @@ class LateRegistry(ModelRegistry):
         """Pass on."""
         return self._registry.fetch(name, number, into)
 
+    def fetch_artefact(self, name: str, number: int, into: Path) -> Path:
+        """Pass on."""
+        return self._registry.fetch_artefact(name, number, into)
+
     @property
     def _registry(self) -> ModelRegistry:
         with self._lock:

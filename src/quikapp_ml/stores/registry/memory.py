@@ -12,6 +12,7 @@ from quikapp_ml.stores.registry.base import ModelRegistry, ModelVersion, NewVers
 @dataclass(frozen=True)
 class _Kept:
     version: ModelVersion
+    model_class: str
     files: dict[Path, bytes]
 
 
@@ -39,7 +40,7 @@ class MemoryRegistry(ModelRegistry):
                 metrics=dict(version.metrics),
                 tags=dict(version.tags),
             )
-            kept.append(_Kept(registered, files))
+            kept.append(_Kept(registered, version.model_class, files))
         return registered
 
     def names(self) -> list[str]:
@@ -76,6 +77,13 @@ class MemoryRegistry(ModelRegistry):
         for path, content in kept.files.items():
             (into / path).parent.mkdir(parents=True, exist_ok=True)
             (into / path).write_bytes(content)
+        return into
+
+    def fetch_artefact(self, name: str, number: int, into: Path) -> Path:
+        """Write the files into an artefact that says by which class they are loaded, and no more."""
+        model_class = self._require(name, number).model_class
+        self.fetch(name, number, into / "artifacts" / "model")
+        (into / "MLmodel").write_text(f"flavors: {{python_function: {{config: {{model_class: '{model_class}'}}}}}}\n")
         return into
 
     def _require(self, name: str, number: int) -> _Kept:

@@ -150,13 +150,20 @@ class MlflowRegistry(ModelRegistry):
 
     def fetch(self, name: str, number: int, into: Path) -> Path:
         """Download the version's model folder."""
+        return self._download(name, number, f"/artifacts/{MODEL_FOLDER}", into)
+
+    def fetch_artefact(self, name: str, number: int, into: Path) -> Path:
+        """Download all of it."""
+        return self._download(name, number, "", into)
+
+    def _download(self, name: str, number: int, part: str, into: Path) -> Path:
         if into.exists():
             raise Conflict(f"{into} exists already")
         into.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=into.parent, prefix=".fetching-") as folder, _in_our_words():
             source = self._client.get_model_version_download_uri(name, str(number))
             downloaded = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{source}/artifacts/{MODEL_FOLDER}", dst_path=folder, tracking_uri=self._uri
+                artifact_uri=f"{source}{part}", dst_path=folder, tracking_uri=self._uri
             )
             Path(downloaded).rename(into)
         return into
