@@ -7,7 +7,7 @@ from quikapp_ml.entities.decisions import Evidence, Span
 from quikapp_ml.models.hashing import Floats
 from quikapp_ml.models.text import Tokens
 
-STRONG = 0.25
+STRONG = 0.4
 """A token counts as strong from this weight on, either way."""
 MAX_SPANS = 20
 _QUOTED_LETTERS = 60

@@ -38,9 +38,7 @@ _MOODS: dict[str, str] = {
         ":unamused: :facepalm: :face_palm: :face_vomiting: :nauseated_face: :poop: :hankey: "
         ":expressionless: -_- -.- :/ :-/ :\\ :-\\"
     ),
-    "fear": (
-        "😱 😨 😰 😖 😣 😧 😦 :scream: :fearful: :cold_sweat: :confounded: :persevere: :anguished: :dizzy_face:"
-    ),
+    "fear": ("😱 😨 😰 😖 😣 😧 😦 :scream: :fearful: :cold_sweat: :confounded: :persevere: :anguished: :dizzy_face:"),
     "doubt": (
         "🤔 😕 🤷 😐 😶 🧐 :thinking_face: :thinking: :confused: :shrug: :neutral_face: "
         ":face_with_monocle: :s :-s :| :-|"
@@ -49,6 +47,8 @@ _MOODS: dict[str, str] = {
 }
 
 MOOD_OF: dict[str, str] = {sign: f"⟨{mood}⟩" for mood, signs in _MOODS.items() for sign in signs.split()}
+GOOD_MOODS = frozenset({"⟨joy⟩", "⟨laughter⟩", "⟨love⟩", "⟨approval⟩", "⟨celebration⟩"})
+BAD_MOODS = frozenset({"⟨sadness⟩", "⟨anger⟩", "⟨disapproval⟩", "⟨fear⟩"})
 EMOTICONS: tuple[str, ...] = tuple(
     sign for sign in MOOD_OF if sign.isascii() and not (sign.startswith(":") and sign.endswith(":") and len(sign) > 2)
 )

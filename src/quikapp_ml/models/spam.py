@@ -27,6 +27,8 @@ MAX_SPAM_PHRASES = 5
 MAX_HAM_PHRASES = 3
 LONGEST_CHECKED = 4_000
 """In longer texts, a phrase is named without trying what the text would score without it."""
+NOTHING = 1e-12
+"""A rest below this is rounding."""
 
 Weights = NDArray[np.float16]
 """Stored in half precision, which keeps a model's file small; all sums are made in double precision."""
@@ -107,7 +109,7 @@ class SpamClassifier(Model):
         )
         rest = total - math.fsum(phrase.weight for phrase in named)
         evidence = sorted([*(phrase.evidence() for phrase in named), *evidence], key=lambda item: -abs(item.weight))
-        if len(tokens):
+        if abs(rest) > NOTHING:
             evidence.append(Evidence("rest_of_text", rest, "everything else in the text, taken together"))
         logit = math.fsum([self.bias_, *(item.weight for item in evidence)])
         abuse = self.abuse_weights_[:, bag.buckets].astype(float) @ bag.values + self.abuse_biases_

@@ -1,0 +1,61 @@
+"""Make the models that come with the package: `python -m quikapp_ml.jobs.starter_models --data DIR [NAME …]`.
+
+Run by developers in a checkout; the folders it writes are committed.
+"""
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import orjson
+
+from quikapp_ml.training.starter_sentiment import make_sentiment_starter
+from quikapp_ml.training.starter_spam import Starter, make_spam_starter
+from quikapp_ml.training.starters import METADATA_FILE
+
+logger = logging.getLogger(__name__)
+
+STARTERS: Mapping[str, Callable[[Path], Starter]] = {
+    "spam-classifier": make_spam_starter,
+    "sentiment-bert": make_sentiment_starter,
+}
+
+
+def make_starters(data: Path, names: list[str], into: Path, cards: Path) -> None:
+    """Train the named starters from the files under `data` and write each into its folder under `into`.
+
+    The cards are copied from `cards`, where they are written by hand.
+    """
+    for name in names:
+        starter = STARTERS[name](data)
+        folder = into / name
+        starter.model.save(folder)
+        metadata = {
+            "semantic_version": starter.semantic_version,
+            "alias": starter.alias,
+            "metrics": {metric: round(value, 4) for metric, value in starter.metrics.items()},
+        }
+        (folder / METADATA_FILE).write_bytes(orjson.dumps(metadata, option=orjson.OPT_INDENT_2))
+        (folder / "card.md").write_bytes((cards / f"{name}.md").read_bytes())
+        logger.info("%s %s: %s", name, starter.semantic_version, metadata["metrics"])
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the corpora, such as ../shared/data")
+    parser.add_argument("--cards", type=Path, default=Path("docs/models"), help="folder of the model cards")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(STARTERS)}; all when left out")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in STARTERS]
+    if unknown:
+        parser.error(f"unknown {', '.join(unknown)}; known are {', '.join(STARTERS)}")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    into = Path(str(files("quikapp_ml.starter_models")))
+    make_starters(given.data, given.names or list(STARTERS), into, given.cards)
+
+
+if __name__ == "__main__":
+    main()

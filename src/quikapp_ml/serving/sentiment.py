@@ -1,0 +1,112 @@
+"""Reads the sentiment of messages: each by itself, what cannot be read beside the others, and a summary of all."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from quikapp_ml.entities.decisions import (
+    SENTIMENT_LABELS,
+    Decision,
+    MessageProblem,
+    ModelRef,
+    SentimentAnswer,
+    SentimentReading,
+)
+from quikapp_ml.entities.questions import SentimentMessage, SentimentQuestion
+from quikapp_ml.models.moods import BAD_MOODS, GOOD_MOODS
+from quikapp_ml.models.sentiment import SentimentClassifier
+from quikapp_ml.models.text import tokenise
+from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.serving.loading import ModelHost
+from quikapp_ml.serving.scoring import RULES, loaded_model, or_rules
+
+EMPTY = "empty_content"
+RULE_WORDS: Mapping[str, int] = {
+    **dict.fromkeys(
+        ("great", "good", "thanks", "thank", "love", "nice", "awesome", "happy", "perfect", "excellent"), 1
+    ),
+    **dict.fromkeys(
+        ("bad", "hate", "angry", "frustrated", "terrible", "annoying", "awful", "sad", "worst", "sorry"), -1
+    ),
+    **dict.fromkeys(GOOD_MOODS, 1),
+    **dict.fromkeys(BAD_MOODS, -1),
+}
+"""What the rules count while no model can answer."""
+_SURE, _REST = 0.6, 0.2
+
+
+class SentimentService:
+    """Answers from the model in memory; it does no I/O but the ledger's append, and any thread may ask."""
+
+    def __init__(self, models: ModelHost, ledger: DecisionLedger, clock: Callable[[], float]) -> None:
+        self._models = models
+        self._ledger = ledger
+        self._clock = clock
+
+    def read(self, question: SentimentQuestion) -> SentimentAnswer:
+        """Read all messages; one without any text is named in `errors` instead."""
+        started = self._clock()
+        loaded, model = loaded_model(self._models, SentimentClassifier)
+        readable = [message for message in question.messages if message.content.strip()]
+        by_model = None if model is None else lambda: [model.scores(message.content) for message in readable]
+        scores, is_degraded = or_rules(by_model, lambda: [scores_by_rules(message.content) for message in readable])
+        results = tuple(reading(message, row) for message, row in zip(readable, scores, strict=True))
+        answer = SentimentAnswer(
+            decision_id=self._ledger.new_decision_id(),
+            results=results,
+            errors=tuple(
+                MessageProblem(message.id, EMPTY, "content is empty or only white space; there is nothing to read")
+                for message in question.messages
+                if not message.content.strip()
+            ),
+            summary=summary_of(results),
+            model=ModelRef(SentimentClassifier.name, RULES) if loaded is None or is_degraded else loaded.ref,
+            degraded=is_degraded,
+        )
+        self._ledger.record(
+            Decision(
+                decision_id=answer.decision_id,
+                kind="sentiment",
+                user_id=None,
+                model=answer.model,
+                request=question.model_dump(),
+                answer=asdict(answer),
+                latency_ms=max(0.0, self._clock() - started) * 1000,
+                model_number=None if loaded is None or is_degraded else loaded.number,
+                degraded=is_degraded,
+            )
+        )
+        return answer
+
+
+def reading(message: SentimentMessage, scores: Sequence[float]) -> SentimentReading:
+    """The likeliest label, with its score as confidence."""
+    confidence = max(scores)
+    return SentimentReading(
+        id=message.id,
+        sentiment=SENTIMENT_LABELS[scores.index(confidence)],
+        scores=dict(zip(SENTIMENT_LABELS, scores, strict=True)),
+        confidence=confidence,
+    )
+
+
+def summary_of(results: Sequence[SentimentReading]) -> dict[str, Any]:
+    """How many messages were read, how many have each label, and the mean of each score (null without messages)."""
+    counts = Counter(result.sentiment for result in results)
+    n_read = len(results)
+    return {
+        "n_messages": n_read,
+        "counts": {label: counts[label] for label in SENTIMENT_LABELS},
+        "mean_scores": {
+            label: sum(result.scores[label] for result in results) / n_read if n_read else None
+            for label in SENTIMENT_LABELS
+        },
+    }
+
+
+def scores_by_rules(content: str) -> list[float]:
+    """Scores by a few words and emoji, never surer than 0.6."""
+    balance = sum(RULE_WORDS.get(token, 0) for token in tokenise(content).texts)
+    likeliest = "positive" if balance > 0 else "negative" if balance < 0 else "neutral"
+    return [_SURE if label == likeliest else _REST for label in SENTIMENT_LABELS]

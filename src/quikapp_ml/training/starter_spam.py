@@ -1,0 +1,169 @@
+"""The spam-classifier that comes with the package, learnt from public corpora and lines written for it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quikapp_ml.models.behaviour import BEHAVIOURS
+from quikapp_ml.models.hashing import Hashing
+from quikapp_ml.models.spam import ABUSE_LABELS, SpamClassifier
+from quikapp_ml.training.corpora import Labelled, held_out, read_labelled
+from quikapp_ml.training.linear import Fitted, Hold, calibrate, fit_binary
+from quikapp_ml.training.measures import average_precision, macro_f1, with_interval
+from quikapp_ml.training.spam import text_design
+
+HASHING = Hashing()
+SPAM_HOLD = Hold(weights=0.3, biases=0.003)
+ABUSE_HOLD = Hold(weights=3.0, biases=0.03)
+WORK_CHAT_IMPORTANCE = 5.0
+DEVELOPER_IMPORTANCE = 0.5
+LINKED_IMPORTANCE = 1.0
+BARE_LINK_IMPORTANCE = 2.0
+N_LINKED = 1_200
+EXPECTED_SPAM_RATIO = 0.1
+"""The share of spam among checked messages that probabilities are honest for; it is higher in the corpora."""
+
+WORK_HOSTS = (
+    "github.com", "gitlab.com", "docs.google.com", "stackoverflow.com", "wiki.example.org", "jira.example.com",
+    "en.wikipedia.org", "developer.mozilla.org", "docs.python.org", "figma.com", "notion.so", "medium.com",
+    "blog.example.net", "youtube.com", "www.meetup.com", "zoom.us", "news.ycombinator.com", "twitter.com", "arxiv.org",
+    "kubernetes.io", "example.io",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A model that is ready to ship."""
+
+    model: Any
+    semantic_version: str
+    alias: str
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Texts of one source; `targets` is 1 where they are what is looked for."""
+
+    rows: Sequence[Labelled]
+    positive: str
+    importance: float = 1.0
+
+    @property
+    def targets(self) -> NDArray[np.float64]:
+        """1 or 0 for each row."""
+        return np.array([row.label == self.positive for row in self.rows], dtype=float)
+
+
+def work_chat(label: str = "spam") -> list[Labelled]:
+    """Lines of work chat and of chat spam that were written for this project; rows without that label are left out."""
+    with as_file(files("quikapp_ml.training") / "work_chat.tsv") as path:
+        return [row for row in read_labelled(path, label) if row.label]
+
+
+def with_links(rows: Sequence[Labelled]) -> list[Labelled]:
+    """The same ordinary texts with a link to a place of work before or after them: a link alone is no spam."""
+    linked = []
+    for number, row in enumerate(rows):
+        url = f"https://{WORK_HOSTS[number % len(WORK_HOSTS)]}/a{number}"
+        linked.append(Labelled("ham", f"{row.text} {url}" if number % 2 else f"<{url}> {row.text}"))
+    return linked
+
+
+def make_spam_starter(data: Path) -> Starter:
+    """Fit on the training parts, calibrate and measure on the held-out ones."""
+    sms, sms_out = held_out(read_labelled(data / "spam" / "sms_spam_dev.tsv.gz"))
+    comments, comments_out = held_out(read_labelled(data / "spam" / "youtube_comments_dev.tsv.gz"))
+    developers, developers_out = held_out(
+        [Labelled("ham", row.text) for row in read_labelled(data / "sentiment" / "senti4sd_train.tsv.gz")]
+    )
+    chat = work_chat()
+    ordinary = [row for row in chat if row.label == "ham"]
+    bare = [Labelled("ham", f"https://{host}/b{number}") for host in WORK_HOSTS for number in range(3)]
+    spam = _fit(
+        [
+            Lesson(sms, "spam"),
+            Lesson(comments, "spam"),
+            Lesson(chat, "spam", WORK_CHAT_IMPORTANCE),
+            Lesson(developers, "spam", DEVELOPER_IMPORTANCE),
+            Lesson(with_links([*ordinary, *developers[:N_LINKED]]), "spam", LINKED_IMPORTANCE),
+            Lesson(bare, "spam", BARE_LINK_IMPORTANCE),
+        ],
+        SPAM_HOLD,
+    )
+    spam = _for_chat(spam, [*sms_out, *comments_out, *developers_out])
+    polite = Lesson([*ordinary, *developers], "-", DEVELOPER_IMPORTANCE)
+    heads, metrics = [], {}
+    for label in ABUSE_LABELS:
+        lesson = Lesson(read_labelled(data / "abuse" / f"tweeteval_{label}_train.tsv.gz"), label)
+        chosen_on = read_labelled(data / "abuse" / f"tweeteval_{label}_val.tsv.gz")
+        head = _calibrated(_fit([lesson, polite], ABUSE_HOLD), chosen_on, label)
+        heads.append(head)
+        metrics.update(_abuse_measures(label, head, chosen_on))
+    model = SpamClassifier(
+        HASHING,
+        spam.weights[0],
+        {behaviour.name: behaviour.prior for behaviour in BEHAVIOURS},
+        float(spam.biases[0]),
+        np.concatenate([head.weights for head in heads]),
+        [float(head.biases[0]) for head in heads],
+    )
+    metrics = {
+        **_spam_measures("sms", model, sms_out),
+        **_spam_measures("comments", model, comments_out),
+        "developer_false_positive_ratio": float((_logits(model, developers_out) >= 0).mean()),
+        **metrics,
+    }
+    return Starter(model, "2.4.0", "champion", metrics)
+
+
+def _fit(lessons: Sequence[Lesson], hold: Hold) -> Fitted:
+    texts = [row.text for lesson in lessons for row in lesson.rows]
+    targets = np.concatenate([lesson.targets for lesson in lessons])
+    importance = np.concatenate([np.full(len(lesson.rows), lesson.importance) for lesson in lessons])
+    nothing = Fitted(np.zeros((1, 1 << HASHING.bits)), np.zeros(1))
+    return fit_binary(text_design(texts, HASHING), targets, importance, nothing, hold)
+
+
+def _calibrated(fitted: Fitted, rows: Sequence[Labelled], positive: str) -> Fitted:
+    logits = text_design([row.text for row in rows], HASHING) @ fitted.weights[0] + fitted.biases[0]
+    slope, shift = calibrate(logits, Lesson(rows, positive).targets)
+    return Fitted(slope * fitted.weights, slope * fitted.biases + shift)
+
+
+def _for_chat(fitted: Fitted, rows: Sequence[Labelled]) -> Fitted:
+    calibrated = _calibrated(fitted, rows, "spam")
+    ratio = float(Lesson(rows, "spam").targets.mean())
+    return Fitted(calibrated.weights, calibrated.biases + _log_odds(EXPECTED_SPAM_RATIO) - _log_odds(ratio))
+
+
+def _log_odds(ratio: float) -> float:
+    return math.log(ratio / (1 - ratio))
+
+
+def _logits(model: SpamClassifier, rows: Sequence[Labelled]) -> NDArray[np.float64]:
+    return np.array([model.logit(row.text) for row in rows])
+
+
+def _spam_measures(name: str, model: SpamClassifier, rows: Sequence[Labelled]) -> dict[str, float]:
+    targets = Lesson(rows, "spam").targets.astype(np.int64)
+    logits = _logits(model, rows)
+    return {
+        **with_interval(f"{name}_average_precision", average_precision, targets, logits),
+        f"{name}_recall": float((logits[targets == 1] >= 0).mean()),
+        f"{name}_false_positive_ratio": float((logits[targets == 0] >= 0).mean()),
+        f"{name}_baseline_chance": float(targets.mean()),
+    }
+
+
+def _abuse_measures(label: str, head: Fitted, rows: Sequence[Labelled]) -> dict[str, float]:
+    targets = Lesson(rows, label).targets.astype(np.int64)
+    logits = text_design([row.text for row in rows], HASHING) @ head.weights[0] + head.biases[0]
+    measures = with_interval(f"{label}_macro_f1", macro_f1, targets, (logits >= 0).astype(np.int64))
+    return {**measures, f"{label}_baseline_majority": macro_f1(targets, np.zeros_like(targets))}
