@@ -209,8 +209,9 @@ class PrivacyMachine(RuleBasedStateMachine):
         items = [RankItem(item_id=one) for one in (*book.place, "none")]
         items += [RankItem(item_id=one, item_type="channel") for one in CHANNELS]
         items += [RankItem(item_id=one, item_type="user") for one in PEOPLE]
-        items += [RankItem(item_id=f"in-{one}", channel_id=place) for one, place in list(book.place.items())[:3]]
-        assert answers(self.chat, asker, items) == answers(other, asker, items)
+        items += [RankItem(item_id=f"with-{one}", channel_id=place) for one, place in list(book.place.items())[:3]]
+        placed = [RankItem(item_id=one, channel_id=place) for one, place in book.place.items()]
+        assert answers(self.chat, asker, items, placed) == answers(other, asker, items, placed)
 
 
 MODEL = RecommendationModel.prior()
@@ -221,13 +222,15 @@ def question(user_id: str) -> RecommendationQuestion:
     return RecommendationQuestion(user_id=user_id, limit=100, explain=True, context={"channel_id": "c1"})
 
 
-def answers(chat: Chat, user_id: str, items: list[RankItem]) -> list[bytes]:
+def answers(chat: Chat, user_id: str, *lists: list[RankItem]) -> list[bytes]:
     given: list[Any] = [
         recommender(chat, MODEL)[0].recommend(question(user_id)),
         recommender(chat, None)[0].recommend(question(user_id)),
-        ranker(chat, RANKER)[0].rank(RankQuestion(user_id=user_id, items=items, query="c1 c2 ann", explain=True)),
-        ranker(chat, RANKER)[0].rank(RankQuestion(user_id=user_id, items=items, explain=True)),
     ]
+    for items in filter(None, lists):
+        for query in (None, "c1 c2 ann"):
+            asked = RankQuestion(user_id=user_id, items=items, query=query, explain=True)
+            given.append(ranker(chat, RANKER)[0].rank(asked))
     return [orjson.dumps(asdict(answer)) for answer in given]
 
 

@@ -3,7 +3,7 @@
 A source gives items best first. The first source that gives an item is the one the answer names.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from quikapp_ml.features.conversations import Conversation, conversations
@@ -11,6 +11,8 @@ from quikapp_ml.features.viewpoint import Viewpoint
 
 MAX_CANDIDATES = 300
 MAX_FROM_A_SOURCE = 60
+ENOUGH_PEOPLE = 120
+"""With fewer from the sources, everybody else is looked through, too."""
 MAX_TEAMMATES = 200
 MAX_OWN_CHANNELS_READ = 40
 MAX_OTHER_CHANNELS_READ = 10
@@ -43,8 +45,11 @@ def person_candidates(view: Viewpoint) -> dict[str, str]:
         "popular": lambda: _strangers_first(view, _recent_authors(view)),
     }
     found = _gather(sources, view.may_meet)
-    found = _fill(found, (one for one in view.listed_people() if one not in view.contacts), "everybody")
-    return _fill(found, (one for one in sorted(view.contacts) if view.may_meet(one) and view.person(one)), "contacts")
+    if len(found) < ENOUGH_PEOPLE:
+        strangers = (one for one in view.listed_people() if one not in view.contacts)
+        known = (one for one in sorted(view.contacts) if view.may_meet(one) and view.person(one))
+        found = _fill(_fill(found, strangers, "everybody"), known, "contacts")
+    return found
 
 
 def conversation_candidates(view: Viewpoint) -> list[Conversation]:
@@ -93,13 +98,11 @@ def _new(view: Viewpoint) -> list[str]:
     return _best(recent)
 
 
-def _people_near_collaborators(view: Viewpoint) -> list[str]:
+def _people_near_collaborators(view: Viewpoint) -> Iterator[str]:
     """Members of the channels where the asker's collaborators are, small channels first."""
     places = _best(_channels_of_people(view, view.collaborators))[:MAX_OTHER_CHANNELS_READ]
-    found: dict[str, None] = {}
     for channel_id in view.smallest_first(places):
-        found.update(dict.fromkeys(sorted(view.members(channel_id) - view.contacts)))
-    return list(found)
+        yield from sorted(view.members(channel_id) - view.contacts)
 
 
 def _recent_authors(view: Viewpoint) -> list[str]:

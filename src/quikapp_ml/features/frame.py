@@ -26,3 +26,18 @@ class FeatureFrame:
     def column(self, name: str) -> Floats:
         """(n_items,): one feature."""
         return self.values[:, self.names.index(name)]
+
+
+def freshness(at: Floats, half_seconds: float) -> Floats:
+    """1 for the newest, 0.5 for what is `half_seconds` older, 0 for what never was (-infinity)."""
+    newest = at.max(initial=-np.inf)
+    return 1 / (1 + (newest - at) / half_seconds) if np.isfinite(newest) else np.zeros(len(at))
+
+
+def newest_first(at: Floats) -> Floats:
+    """1 / log2(2 + how many are newer); 0 where the time is not known."""
+    known = np.isfinite(at)
+    newer = known.sum() - np.searchsorted(np.sort(at[known]), at[known], side="right")
+    places = np.zeros(len(at))
+    places[known] = 1 / np.log2(2 + newer)
+    return places

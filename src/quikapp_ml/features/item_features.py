@@ -1,23 +1,22 @@
 """What is known of channels, people and conversations, for one asker: the columns of recommendation-v2.
 
-Every feature is 0 where the thing it speaks of is absent, and relative to what the asker may see: shares, not counts.
-So the same weights serve a small workspace and a large one, a busy and a sleeping one.
+Every feature is 0 where the thing it speaks of is absent, and relative to what the asker may see: shares, not counts,
+and ages beside the newest of the items. So the same weights serve a small workspace and a large one, a busy one and
+one that has been asleep for years.
 """
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from math import log2
 
 import numpy as np
 
 from quikapp_ml.features.conversations import Conversation
-from quikapp_ml.features.frame import FeatureFrame, Floats
-from quikapp_ml.features.viewpoint import Viewpoint, share_of_largest
+from quikapp_ml.features.frame import FeatureFrame, Floats, freshness, newest_first
+from quikapp_ml.features.viewpoint import MAX_TELLING_MEMBERS, Viewpoint, share_of_largest
 
 DAY = 86_400.0
-HALF_DAY_HOURS = 12.0
-MAX_TELLING_MEMBERS = 1_000
-"""A larger channel says nothing about the taste of its members."""
-MAX_CHANNELS_EACH = 30
+MAX_CHANNELS_EACH = 10
 """So many channels of a person are looked at, small ones first."""
 
 
@@ -27,13 +26,15 @@ def channel_features(
     """Columns for channels that the asker may see; `similar` (n_channels,) comes from the model."""
     members = [view.members(channel_id) for channel_id in channel_ids]
     shares, teammates, companions = view.collaborators, view.teammates, view.companions
-    largest = max((len(view.members(channel_id)) for channel_id in view.channels), default=1)
+    largest = max(view.sizes.values(), default=1)
     here = _telling_members(view, current_channel)
+    popularity = np.array([view.popularity[channel_id] for channel_id in channel_ids])
     return FeatureFrame.of(
         len(channel_ids),
-        popularity=[view.popularity[channel_id] for channel_id in channel_ids],
+        popularity=popularity,
+        first_steps=popularity / (1 + len(view.own_channels)),
         joins=[view.joins[channel_id] for channel_id in channel_ids],
-        reach=np.log1p([len(of_channel) for of_channel in members]) / np.log1p(max(largest, 1)),
+        reach=np.log1p([view.sizes[channel_id] for channel_id in channel_ids]) / np.log1p(max(largest, 1)),
         collaborators=[sum(share for other, share in shares.items() if other in of_channel) for of_channel in members],
         team=[len(teammates & of_channel) / max(len(teammates), 1) for of_channel in members],
         shared_members=[_cosine(companions, of_channel) for of_channel in members],
@@ -61,7 +62,8 @@ def person_features(view: Viewpoint, user_ids: Sequence[str], current_channel: s
         team=[float(user_id in view.teammates) for user_id in user_ids],
         collaborators=[sum(theirs.get(place, 0.0) for place in of_person) for of_person in places],
         activity=share_of_largest(activity),
-        presence=1 / (1 + np.maximum(view.now - last_posted_at, 0.0) / DAY),
+        presence=freshness(last_posted_at, DAY),
+        wrote_last=newest_first(last_posted_at),
         reaches_out=share_of_largest(reach),
         current_channel=[float(user_id in here) for user_id in user_ids],
         already_in_contact=[float(user_id in contacts) for user_id in user_ids],
@@ -72,11 +74,10 @@ def conversation_features(view: Viewpoint, given: Sequence[Conversation], curren
     """Columns for conversations, given newest first."""
     shares, habits, teammates = view.collaborators, view.habits, view.teammates
     closest = max(shares.values(), default=1.0)
-    ages = np.array([max(view.now - one.last_at, 0.0) / 3600 for one in given])
     return FeatureFrame.of(
         len(given),
-        recency=1 / (1 + ages / HALF_DAY_HOURS),
-        newest_first=1 / np.log2(2 + np.arange(len(given))),
+        recency=freshness(np.array([one.last_at for one in given]), DAY / 2),
+        newest_first=newest_first(np.array([one.last_at for one in given])),
         author=np.sqrt([shares.get(one.author_id, 0.0) / closest for one in given]),
         channel_habit=[habits.get(one.channel_id, 0.0) for one in given],
         membership=[float(one.channel_id in habits) for one in given],
@@ -105,13 +106,16 @@ def _newness(view: Viewpoint, channel_id: str) -> float:
 
 def _place_weights(view: Viewpoint) -> tuple[dict[str, float], dict[str, float]]:
     """Weights by channel that add up to 1: of the asker's channels, and of where the asker's collaborators are."""
-    rarity = {place: 1 / np.log2(2 + len(view.members(place))) for place in view.channels}
-    yours = {place: rarity[place] for place in view.own_channels}
+    yours = {place: _rarity(view, place) for place in view.own_channels}
     theirs: dict[str, float] = {}
     for other, share in view.collaborators.items():
         for place in view.channels_of(other):
-            theirs[place] = theirs.get(place, 0.0) + share * rarity[place]
+            theirs[place] = theirs.get(place, 0.0) + share * _rarity(view, place)
     return _normalised(yours), _normalised(theirs)
+
+
+def _rarity(view: Viewpoint, place: str) -> float:
+    return 1 / log2(2 + view.sizes[place])
 
 
 def _normalised(weights: dict[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quikapp_ml.entities.questions import RankItem
-from quikapp_ml.features.frame import FeatureFrame, Floats
+from quikapp_ml.features.frame import FeatureFrame, freshness, newest_first
 from quikapp_ml.features.query_match import query_match
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import MessageFacts
@@ -43,8 +43,8 @@ def item_features(view: Viewpoint, items: Sequence[RankItem], query: str | None)
         author=np.sqrt([shares.get(one.author_id or "", 0.0) / closest for one in resolved]),
         channel_habit=[habits.get(one.channel_id or "", 0.0) for one in resolved],
         membership=[float(one.channel_id in habits) for one in resolved],
-        recency=1 / (1 + np.maximum(view.now - created, 0.0) / HALF_DAY_SECONDS),
-        newest_first=_newest_first(created),
+        recency=freshness(created, HALF_DAY_SECONDS),
+        newest_first=newest_first(created),
         replies=np.log1p([one.facts.n_replies if one.facts else 0 for one in resolved]),
         reactions=np.log1p([one.facts.n_reactions if one.facts else 0 for one in resolved]),
         team=[float(one.author_id in teammates) for one in resolved],
@@ -96,12 +96,3 @@ def _is_unwanted(view: Viewpoint, one: _Resolved) -> bool:
     if one.author_id is not None and one.author_id != view.user_id and view.avoids(one.author_id):
         return True
     return one.channel_id is not None and one.channel_id in view.channels and view.mutes(one.channel_id)
-
-
-def _newest_first(created: Floats) -> Floats:
-    """1 / log2(2 + how many are newer); 0 where the time is not known."""
-    known = np.isfinite(created)
-    newer = known.sum() - np.searchsorted(np.sort(created[known]), created[known], side="right")
-    places = np.zeros(len(created))
-    places[known] = 1 / np.log2(2 + newer)
-    return places

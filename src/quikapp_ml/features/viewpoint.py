@@ -5,7 +5,7 @@ person may not look can be in an answer, in one of its counts, or in a score: an
 or not. `tests/contracts/test_privacy.py` holds that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from itertools import islice
@@ -21,6 +21,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 MAX_COLLABORATORS = 50
 MAX_COMPANIONS = 300
+MAX_TELLING_MEMBERS = 1_000
+"""A larger channel says nothing about the taste of its members."""
 CONTACT_WEIGHTS = {"replied_30d": 3.0, "mentioned_30d": 2.0, "reacted_30d": 1.0}
 HABIT_WEIGHTS = {"posted_14d": 1.0, "reacted_14d": 0.5, "read_14d": 0.25}
 
@@ -67,7 +69,18 @@ class Viewpoint:
 
     def mutes(self, channel_id: str) -> bool:
         """Whether the person muted a channel."""
-        return self._workspace.is_muted(self.user_id, channel_id=channel_id)
+        return self._has_muted_channels and self._workspace.is_muted(self.user_id, channel_id=channel_id)
+
+    @cached_property
+    def _has_muted_channels(self) -> bool:
+        person = self._workspace.people.get(self.user_id)
+        return person is not None and bool(person.muted_channels)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Number of members of each channel that the person may look into."""
+        members_of = self._workspace.members_of
+        return {channel_id: len(members_of(channel_id)) for channel_id in self.channels}
 
     def members(self, channel_id: str) -> AbstractSet[str]:
         """Who is in a channel; nobody where the person may not look."""
@@ -86,9 +99,11 @@ class Viewpoint:
         channels = self.channels
         return person if any(channel_id in channels for channel_id in self._workspace.channels_of(user_id)) else None
 
-    def listed_people(self) -> Iterable[str]:
+    def listed_people(self) -> Iterator[str]:
         """Everybody whom the person may know of and meet, in the order of their ids."""
-        return (one for one in sorted(self._workspace.people) if self.may_meet(one) and self.person(one))
+        for user_id in sorted(self._workspace.people):
+            if self.may_meet(user_id) and self.person(user_id):
+                yield user_id
 
     def may_meet(self, user_id: str) -> bool:
         """Whether somebody may be shown to the person: another human, here, and not muted or blocked."""
@@ -157,14 +172,15 @@ class Viewpoint:
         """People of the person's channels, those of small channels first: they say most about what the person likes."""
         found: dict[str, None] = {}
         for channel_id in self.smallest_first(self.own_channels):
-            if len(found) >= MAX_COMPANIONS:
+            if len(found) >= MAX_COMPANIONS or self.sizes[channel_id] > MAX_TELLING_MEMBERS:
                 break
             found.update(dict.fromkeys(sorted(self.members(channel_id) - {self.user_id})))
         return frozenset(islice(found, MAX_COMPANIONS))
 
     def smallest_first(self, channel_ids: Iterable[str]) -> list[str]:
         """Channels by their number of members, then by id."""
-        return sorted(channel_ids, key=lambda channel_id: (len(self.members(channel_id)), channel_id))
+        sizes = self.sizes
+        return sorted(channel_ids, key=lambda channel_id: (sizes[channel_id], channel_id))
 
     @cached_property
     def habits(self) -> dict[str, float]:
@@ -199,8 +215,12 @@ class Viewpoint:
         parts = [weight * matrix[:, _COLUMNS[view][name]] for name, weight in weights.items()]
         return np.asarray(sum(parts), dtype=float)
 
+    @cached_property
+    def _channel_activity(self) -> Floats:
+        return self._features.matrix("channel_activity", [(channel_id,) for channel_id in self.channels], self.now)
+
     def _channel_shares(self, name: str) -> dict[str, float]:
-        values = self.column("channel_activity", [(channel_id,) for channel_id in self.channels], name)
+        values = self._channel_activity[:, _COLUMNS["channel_activity"][name]]
         return dict(zip(self.channels, share_of_largest(values).tolist(), strict=True))
 
 

@@ -11,7 +11,8 @@ from quikapp_ml.models.base import Model
 from quikapp_ml.models.linear import Floats, LinearHead, feature_columns
 
 CHANNEL_PRIOR: Mapping[str, float] = {
-    "popularity": 1.5,
+    "popularity": 1.0,
+    "first_steps": 2.0,
     "joins": 0.8,
     "reach": 0.5,
     "collaborators": 2.0,
@@ -27,6 +28,7 @@ USER_PRIOR: Mapping[str, float] = {
     "collaborators": 1.5,
     "activity": 1.0,
     "presence": 0.5,
+    "wrote_last": 0.5,
     "reaches_out": 2.0,
     "current_channel": 1.0,
     "already_in_contact": -8.0,

@@ -230,6 +230,7 @@ _OF_CHANNELS: Mapping[str, Teller] = {
     "collaborators": _closest_people,
     "team": _teammates_in,
     "popularity": _lively,
+    "first_steps": _lively,
     "joins": _growing,
     "reach": _many_members,
     "shared_members": _companions_in,
@@ -242,6 +243,8 @@ _OF_PEOPLE: Mapping[str, Teller] = {
     "team": _same_team,
     "collaborators": _among_collaborators,
     "activity": _writes,
+    "presence": _writes,
+    "wrote_last": _writes,
     "reaches_out": _reaches_out,
     "current_channel": _in_current_channel,
 }

@@ -18,6 +18,7 @@ CUTOFF = 10
 N_ALTERNATIVES = 10.0
 """Scores answer: this one, rather than one of so many others picked at random? So the types are comparable."""
 PRIOR_STRENGTH = 5.0
+LEAST_SHARE = 0.3
 N_RESAMPLES = 500
 MAX_OTHERS = 100
 """So many items that were not chosen are kept of each question."""
@@ -119,11 +120,13 @@ class ChoicesBuilder:
         )  # fmt: skip
 
 
-def fit_head(choices: Choices, previous: LinearHead) -> LinearHead:
+def fit_head(choices: Choices, previous: LinearHead, prior: Mapping[str, float]) -> LinearHead:
     """Fit a logistic that stays near the previous head where the data say little.
 
     Each question weighs the same: 1 for the chosen item, and N_ALTERNATIVES shared by the others. A feature that is
-    0 throughout keeps what the previous head knew of it.
+    0 throughout keeps what the previous head knew of it. The data say how much a feature counts, not whether it
+    speaks for or against: a weight keeps the sign of its `prior`, and LEAST_SHARE of its size at least. So what a
+    small or odd workspace teaches stays explainable, and people of whom nothing is known still get what is lively.
     """
     features = previous.select(choices.names, choices.features)
     scales = np.sqrt((features**2).mean(axis=0))
@@ -142,7 +145,9 @@ def fit_head(choices: Choices, previous: LinearHead) -> LinearHead:
         gradient = design.T @ (weights * (logistic(logits) - choices.chosen)) + pull * distance
         return float(value), gradient
 
-    fitted = minimize(loss, before, jac=True, method="L-BFGS-B").x
+    least = [prior.get(name, 0.0) * LEAST_SHARE * scale for name, scale in zip(previous.names, scales, strict=True)]
+    bounds = [(bound, None) if bound >= 0 else (None, bound) for bound in least]
+    fitted = minimize(loss, before, jac=True, method="L-BFGS-B", bounds=[*bounds, (None, None)]).x
     return LinearHead(previous.names, np.asarray(fitted[:-1]), scales, float(fitted[-1]))
 
 

@@ -9,7 +9,7 @@ from quikapp_ml.features.candidates import conversation_candidates
 from quikapp_ml.features.conversations import Conversation
 from quikapp_ml.features.ranked_items import item_features
 from quikapp_ml.features.viewpoint import Viewpoint
-from quikapp_ml.models.ranking import ContentRanker
+from quikapp_ml.models.ranking import RANKING_PRIOR, ContentRanker
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS
 from quikapp_ml.training.choices import Choices, ChoicesBuilder, fit_head, mean_with_interval, ndcg_of_questions
@@ -42,7 +42,7 @@ class RankingRecipe(Recipe[ContentRanker, Choices]):
 
     def fit(self, examples: Choices, previous: ContentRanker) -> ContentRanker:
         """A head near the previous one."""
-        return ContentRanker(fit_head(examples, previous.head_))
+        return ContentRanker(fit_head(examples, previous.head_, RANKING_PRIOR))
 
     def evaluate(self, model: ContentRanker, examples: Choices) -> dict[str, float]:
         """NDCG@10 of the chosen conversation, beside popularity and recency."""

@@ -13,7 +13,7 @@ from quikapp_ml.features.frame import FeatureFrame, Floats
 from quikapp_ml.features.item_features import channel_features, conversation_features, person_features
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
-from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
+from quikapp_ml.models.recommendation import PRIORS, ItemSimilarity, RecommendationModel
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS
 from quikapp_ml.training.choices import (
@@ -125,7 +125,7 @@ class RecommendationRecipe(Recipe[RecommendationModel, RecommendationExamples]):
         """
         choices = {**examples.choices, "channel": _with_past_similarity(examples)}
         heads = {
-            kind: fit_head(choices[kind], previous.heads_[kind])
+            kind: fit_head(choices[kind], previous.heads_[kind], PRIORS[kind])
             if choices[kind].n_questions >= MIN_OF_A_KIND
             else previous.heads_[kind]
             for kind in ITEM_TYPES

@@ -20,11 +20,12 @@ def choices(n_questions: int = 200, n_items: int = 6, seed: int = 1) -> Choices:
     )  # fmt: skip
 
 
+PRIOR = {"telling": 1.0, "noise": 1.0, "silent": -1.0}
 PREVIOUS = LinearHead.prior({"telling": 0.0, "noise": 0.0, "silent": -3.0}, -3.5)
 
 
 def test_the_fit_finds_what_tells_and_keeps_what_was_known_of_the_rest() -> None:
-    head = fit_head(choices(), PREVIOUS)
+    head = fit_head(choices(), PREVIOUS, PRIOR)
     raw = dict(zip(head.names, head.weights / head.scales, strict=True))
     assert raw["telling"] > 3
     assert abs(raw["noise"]) < raw["telling"] / 4
@@ -35,16 +36,21 @@ def test_the_fit_finds_what_tells_and_keeps_what_was_known_of_the_rest() -> None
 
 def test_scores_are_the_share_of_the_chosen_among_ten_alternatives() -> None:
     given = choices(2000)
-    head = fit_head(given, LinearHead.prior({"telling": 0.0, "noise": 0.0, "silent": 0.0}, 0.0))
+    head = fit_head(given, LinearHead.prior({"telling": 0.0, "noise": 0.0, "silent": 0.0}, 0.0), PRIOR)
     weights = np.where(given.chosen, 1.0, 10 / 5)
     assert np.average(head.scores(given.features), weights=weights) == pytest.approx(1 / 11, abs=0.005)
 
 
 def test_few_examples_stay_near_the_previous_head() -> None:
-    before = LinearHead.prior({"telling": -2.0, "noise": 0.0, "silent": 0.0}, -3.5)
-    few, many = fit_head(choices(2), before), fit_head(choices(2000), before)
-    assert few.weights[0] / few.scales[0] == pytest.approx(-2.0, abs=1.0)
+    before = LinearHead.prior({"telling": 0.5, "noise": 0.0, "silent": 0.0}, -3.5)
+    few, many = fit_head(choices(2), before, PRIOR), fit_head(choices(2000), before, PRIOR)
+    assert few.weights[0] / few.scales[0] == pytest.approx(0.5, abs=1.0)
     assert many.weights[0] / many.scales[0] > 3
+
+
+def test_a_weight_does_not_turn_round() -> None:
+    head = fit_head(choices(), PREVIOUS, {**PRIOR, "telling": -1.0})
+    assert head.weights[0] / head.scales[0] == pytest.approx(-0.3)
 
 
 def test_ndcg_of_known_ranks_and_ties() -> None:
