@@ -109,14 +109,12 @@ class Service:
         self.models = ModelHost(
             self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds
         )
-        self._closing.callback(self.models.close)
         parts = (self.models, self.ledger, self.workspace, self.features, time.time)
         self.recommendations = RecommendationService(*parts)
         self.ranking = RankingService(*parts)
         self.spam = SpamService(*parts)
         self.sentiment = SentimentService(self.models, self.ledger, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
-        self._closing.callback(self.health.close)
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]
@@ -137,13 +135,12 @@ class Service:
             probe = DatabricksProbe(settings.databricks_host, settings.databricks_token.get_secret_value())
             self._closing.callback(probe.close)
             return probe
-        return lambda: self.lake.names() is not None and self.registry.names() is not None
+        return lambda: self.lake.names() is not None and self.models.follows_registry
 
     def _open_scheduler(self, environment: Mapping[str, str]) -> None:
         command = (sys.executable, "-m", "quikapp_ml.cli", "pipeline", "run", "--trigger", "schedule")
         folder = self.settings.home / RUNS_FOLDER
         self.scheduler = Scheduler(open_bundle(), lambda job: (*command, job), environment, folder)
-        self._closing.callback(self.scheduler.close)
 
     # --- its life
 
@@ -170,11 +167,13 @@ class Service:
             return
         self._is_started = True
         self.start_intake()
-        self.models.start()
+        for part in (self.models, self.health):
+            part.start()
+            self._closing.callback(part.close)
         self._registering.start()
-        self.health.start()
         if self.settings.run_schedules:
             self.scheduler.start()
+            self._closing.callback(self.scheduler.close)
 
     def close(self) -> None:
         """Bring everything to the disk, stop, and give the home back. Called again, it does nothing."""

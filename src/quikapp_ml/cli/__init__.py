@@ -4,6 +4,7 @@ import logging
 import sys
 
 import typer
+from rich.markup import escape
 
 from quikapp_ml import __version__
 from quikapp_ml.cli import features, importing, models, pipeline, serving
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="The intelligence of a team chat, on the lakehouse. All state is in QUIKAPP_ML_HOME (default ~/.quikapp-ml).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("up")(serving.up)
@@ -53,8 +55,8 @@ def main() -> None:
     try:
         app()
     except InvalidInput as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except QuikAppMLError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -6,6 +6,7 @@ that it pointed to when this home was last served (kept in the cache), the start
 
 import logging
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,18 +59,22 @@ class ModelHost:
         model_classes: Mapping[str, type[Model]],
         cache: Path,
         poll_seconds: float,
+        *,
+        max_asking_seconds: float = 15.0,
     ) -> None:
         self._registry = registry
         self._starters = starters
         self._classes = model_classes
         self._cache = _Cache(cache)
         self._poll_seconds = poll_seconds
+        self._max_asking_seconds = max_asking_seconds
         self._kept: dict[str, _Kept] = {}
         self._refused: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._failures = 0
         self._swaps = 0
         self._registry_error: str | None = None
+        self._asking_since: float | None = None
         self._refreshing = Lock()
         self._closing = Event()
         self._thread = Thread(target=self._poll, name="model-host", daemon=True)
@@ -122,14 +127,23 @@ class ModelHost:
         """Why the registry could not be asked the last time; None while it answers."""
         return self._registry_error
 
+    @property
+    def follows_registry(self) -> bool:
+        """Whether the registry answered when it was last asked, and no question to it has been open for too long."""
+        asking_since = self._asking_since
+        is_stuck = asking_since is not None and time.monotonic() - asking_since > self._max_asking_seconds
+        return self._registry_error is None and not is_stuck
+
     def _poll(self) -> None:
         while not self._closing.is_set():
+            self._asking_since = time.monotonic()
             try:
                 self.refresh()
             except Exception as error:  # noqa: BLE001 the thread must outlive whatever a registry does
                 self._tell_registry(str(error) or repr(error))
             else:
                 self._tell_registry(None)
+            self._asking_since = None
             self._closing.wait(self._poll_seconds)
 
     def _tell_registry(self, error: str | None) -> None:

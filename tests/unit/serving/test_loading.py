@@ -131,6 +131,34 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+class TestFollowing:
+    def test_a_registry_that_hangs_is_noticed_and_one_that_answers_again_too(
+        self, starters: dict[str, Path], tmp_path: Path
+    ) -> None:
+        answered = threading.Event()
+
+        class Hanging(Registry):
+            def by_alias(self, name: str, alias: str) -> ModelVersion | None:
+                answered.wait(SOON_SECONDS)
+                return None
+
+        host = ModelHost(Hanging(), starters, {NAME: Constant}, tmp_path / "cache", 3600, max_asking_seconds=0.2)
+        assert host.follows_registry
+        host.start()
+        wait_until(lambda: not host.follows_registry)
+        answered.set()
+        wait_until(lambda: host.follows_registry)
+        host.close()
+
+    def test_a_registry_that_refuses_is_not_followed(self, registry: Registry, open_host: Open) -> None:
+        registry.broken = Unavailable("no answer")
+        host = open_host(poll_seconds=0.01)
+        host.start()
+        wait_until(lambda: not host.follows_registry)
+        registry.broken = None
+        wait_until(lambda: host.follows_registry)
+
+
 class TestFirstAnswers:
     def test_the_starter_answers_at_once_even_when_the_registry_hangs(
         self, registry: Registry, open_host: Open
