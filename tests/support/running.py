@@ -16,6 +16,9 @@ import httpx
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("quikapp-ml")
 
+_OF_THE_MACHINE = ("PATH", "LANG", "OPENBLAS", "PIP_", "UV_", "SSL_", "REQUESTS_CA_BUNDLE")
+"""Variables that a user of this machine has: where programs are, how packages come, how numbers are computed."""
+
 
 @dataclass
 class Running:
@@ -45,10 +48,8 @@ class Running:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """A user's environment: nothing of this test run but the path, and a home folder that must stay empty."""
-    kept = {
-        name: value for name, value in os.environ.items() if name in ("PATH", "LANG") or name.startswith("OPENBLAS")
-    }
+    """A user's environment: nothing of this test run, and a home folder that must stay empty."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith(_OF_THE_MACHINE)}
     user_home = home.parent / "user"
     user_home.mkdir(exist_ok=True)
     return {**kept, "HOME": str(user_home), "QUIKAPP_ML_HOME": str(home), "PORT": "0", **more}
