@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from quikapp_ml.errors import Conflict, NotFound
+from quikapp_ml.errors import AlreadyExists, NotFound
 from quikapp_ml.stores.state.shares import Recipient, Recipients, RecipientToken, Share, SharedTable, Shares
 
 
@@ -17,7 +17,7 @@ class MemoryShares(Shares):
     def create(self, share: Share) -> None:
         """Keep it under its name."""
         if share.name in self._shares:
-            raise Conflict(f"there is a share {share.name!r} already")
+            raise AlreadyExists(f"there is a share {share.name!r} already")
         self._shares[share.name] = replace(share, tables=(), recipients=())
 
     def describe(self, name: str, owner: str, comment: str) -> Share:
@@ -44,7 +44,7 @@ class MemoryShares(Shares):
         """Keep it in its place."""
         kept = self._require(share)
         if any((each.schema, each.name) == (table.schema, table.name) for each in kept.tables):
-            raise Conflict(f"share {share!r} has a table {table.schema}.{table.name} already")
+            raise AlreadyExists(f"share {share!r} has a table {table.schema}.{table.name} already")
         tables = sorted((*kept.tables, table), key=lambda each: (each.schema, each.name))
         self._shares[share] = replace(kept, tables=tuple(tables))
 
@@ -84,7 +84,7 @@ class MemoryRecipients(Recipients):
     def create(self, recipient: Recipient) -> None:
         """Keep it under its name."""
         if recipient.name in self._recipients:
-            raise Conflict(f"there is a recipient {recipient.name!r} already")
+            raise AlreadyExists(f"there is a recipient {recipient.name!r} already")
         self._recipients[recipient.name] = replace(recipient, shares=())
 
     def describe(self, name: str, owner: str, comment: str) -> Recipient:

@@ -76,7 +76,7 @@ class Shares(ABC):
 
     @abstractmethod
     def create(self, share: Share) -> None:
-        """Keep a new share without tables and grants. Raises Conflict when its name is taken."""
+        """Keep a new share without tables and grants. Raises AlreadyExists when its name is taken."""
 
     @abstractmethod
     def describe(self, name: str, owner: str, comment: str) -> Share:
@@ -96,7 +96,7 @@ class Shares(ABC):
 
     @abstractmethod
     def add_table(self, share: str, table: SharedTable) -> None:
-        """Put a table into a share. Raises Conflict when its schema and name are taken there."""
+        """Put a table into a share. Raises AlreadyExists when its schema and name are taken there."""
 
     @abstractmethod
     def remove_table(self, share: str, schema: str, name: str) -> None:
@@ -116,7 +116,7 @@ class Recipients(ABC):
 
     @abstractmethod
     def create(self, recipient: Recipient) -> None:
-        """Keep a new recipient with its tokens. Raises Conflict when its name is taken."""
+        """Keep a new recipient with its tokens. Raises AlreadyExists when its name is taken."""
 
     @abstractmethod
     def describe(self, name: str, owner: str, comment: str) -> Recipient:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from quikapp_ml.errors import Conflict, NotFound
+from quikapp_ml.errors import AlreadyExists, NotFound
 from quikapp_ml.stores.state.database import METADATA, UtcTime, reading, transaction
 from quikapp_ml.stores.state.shares import Recipient, Recipients, RecipientToken, Share, SharedTable, Shares
 
@@ -186,7 +186,7 @@ def _insert(connection: sa.Connection, table: sa.Table, row: dict[str, Any], tak
     try:
         connection.execute(table.insert().values(**row))
     except IntegrityError:
-        raise Conflict(taken) from None
+        raise AlreadyExists(taken) from None
 
 
 def _insert_token(connection: sa.Connection, recipient: str, token: RecipientToken) -> None:
