@@ -1,0 +1,169 @@
+"""Who is calling: bearer tokens, their scopes, and a brake on guessing."""
+
+import hashlib
+import hmac
+import logging
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from quikapp_ml.errors import InvalidInput, StorageFailed
+from quikapp_ml.stores.state.tokens import Token, Tokens
+
+logger = logging.getLogger(__name__)
+
+ALL_APIS = "all-apis"
+SCOPES = {
+    ALL_APIS: "everything that its owner may do",
+    "quikapp": "QuikApp's own endpoints under /api/ml, from other machines",
+    "model-serving": "serving endpoints: look, change, query",
+    "mlflow": "tracking runs and registered models",
+    "unity-catalog": "catalogs, tables, shares, recipients",
+    "sql": "statements and warehouses",
+    "jobs": "jobs and their runs",
+}
+
+FAILURES = 20
+FAILURE_SECONDS = 60.0
+"""So many wrong tokens in so much time, and an address has to wait."""
+
+REFRESH_SECONDS = 1.0
+"""A token that was revoked by another process opens nothing after this time."""
+
+_REMEMBERED = 10_000
+_PREFIX = "dapi"
+_MAX_TOKEN_CHARACTERS = 512
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who holds the token of a request."""
+
+    name: str
+    scopes: tuple[str, ...]
+    is_admin: bool
+
+    def may_use(self, scope: str) -> bool:
+        """Whether the token opens this part of the service."""
+        return not scope or ALL_APIS in self.scopes or scope in self.scopes
+
+
+class WrongToken(Exception):
+    """The token is unknown, ended or revoked; which of them is nobody's business."""
+
+
+class TooManyWrongTokens(Exception):
+    """This address has guessed too often."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"too many wrong tokens from this address; try again in {retry_after_seconds} seconds")
+        self.retry_after_seconds = retry_after_seconds
+
+
+def create_token(
+    tokens: Tokens, owner: str, scopes: tuple[str, ...], days: int | None, comment: str = ""
+) -> tuple[str, Token]:
+    """Make a token of 128 random bits; the text is returned once, and only its hash is kept.
+
+    Raises InvalidInput on an unknown scope or a time of no days.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes:
+        raise InvalidInput(f"unknown scope {', '.join(unknown) or '(none)'}; known are {', '.join(SCOPES)}")
+    if not owner.strip():
+        raise InvalidInput("a token needs an owner: the name by which grants know its holder")
+    if days is not None and days < 1:
+        raise InvalidInput(f"a token cannot live for {days} days; give 1 or more")
+    text = _PREFIX + secrets.token_hex(16)
+    now = datetime.now(UTC)
+    expires_at = None if days is None else now + timedelta(days=days)
+    token = Token(secrets.token_hex(4), digest_of(text), owner, scopes, now, expires_at, comment=comment)
+    tokens.add(token)
+    return text, token
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 of a token: with 128 random bits in it, no slower hash makes guessing harder."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class AccessGate:
+    """Admits callers by their tokens. Called on the event loop: it looks into memory, and into the store once a second.
+
+    `admin` is the owner of this home; a token of theirs may change everything.
+    """
+
+    def __init__(self, tokens: Tokens, admin: str, clock: Callable[[], float] = time.time) -> None:
+        self._tokens = tokens
+        self._admin = admin
+        self._clock = clock
+        self._by_prefix: dict[str, Token] = {}
+        self._read_at = float("-inf")
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def admit(self, text: str, address: str) -> Caller:
+        """Who holds this token. Raises WrongToken, TooManyWrongTokens, or StorageFailed when that cannot be said.
+
+        An address that has to wait is still let in with a token that it has used before.
+        """
+        now = self._clock()
+        digest = digest_of(text) if len(text) <= _MAX_TOKEN_CHARACTERS else ""
+        has_used_it = (address, digest) in self._seen
+        if not has_used_it:
+            self._check_failures(address, now)
+        token = self._find(digest, now)
+        if token is None:
+            self._seen.pop((address, digest), None)
+            self._note_failure(address, now)
+            raise WrongToken
+        if not has_used_it:
+            self._seen[address, digest] = None
+            _bound(self._seen)
+        return Caller(token.owner, token.scopes, token.owner == self._admin)
+
+    def _find(self, digest: str, now: float) -> Token | None:
+        self._refresh(now, REFRESH_SECONDS)
+        found = self._valid(digest, now)
+        if found is None:
+            self._refresh(now, REFRESH_SECONDS / 10)  # it may have been made a moment ago
+            found = self._valid(digest, now)
+        return found
+
+    def _valid(self, digest: str, now: float) -> Token | None:
+        token = self._by_prefix.get(digest[:16])
+        if token is None or not hmac.compare_digest(token.digest, digest):
+            return None
+        return token if token.is_valid(datetime.fromtimestamp(now, UTC)) else None
+
+    def _refresh(self, now: float, after_seconds: float) -> None:
+        if 0 <= now - self._read_at < after_seconds:
+            return
+        try:
+            self._by_prefix = {token.digest[:16]: token for token in self._tokens.all()}
+        except StorageFailed:
+            if not self._by_prefix:
+                raise
+            logger.exception("tokens cannot be read again; those known go on")
+        self._read_at = now
+
+    def _check_failures(self, address: str, now: float) -> None:
+        failures = self._failures.get(address)
+        while failures and failures[0] <= now - FAILURE_SECONDS:
+            failures.popleft()
+        if failures and len(failures) >= FAILURES:
+            raise TooManyWrongTokens(1 + int(failures[0] + FAILURE_SECONDS - now))
+
+    def _note_failure(self, address: str, now: float) -> None:
+        failures = self._failures.setdefault(address, deque(maxlen=FAILURES))
+        failures.append(now)
+        self._failures.move_to_end(address)
+        _bound(self._failures)
+
+
+def _bound(remembered: OrderedDict[str, deque[float]] | OrderedDict[tuple[str, str], None]) -> None:
+    if len(remembered) > _REMEMBERED:
+        remembered.popitem(last=False)
