@@ -140,8 +140,8 @@ class Workspace:
         message.report(event.user_id)
         return [self._towards_author("reported", at, event.user_id, message)]
 
-    def _read(self, event: Read, person: Person, at: float) -> list[Activity]:
-        self._place(person, event.channel_id, at)
+    def _read(self, event: Read, _person: Person, at: float) -> list[Activity]:
+        # Who may look into a public channel is no member of it, and would keep seeing it when it becomes private.
         return [Activity("read", at, event.user_id, event.channel_id, event.message_id)]
 
     def _join(self, event: Join, person: Person, at: float) -> list[Activity]:

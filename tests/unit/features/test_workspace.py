@@ -48,7 +48,6 @@ class TestWhoIsWhere:
         "told",
         [
             event("join", 1, "ann", channel_id="red"),
-            event("read", 1, "ann", channel_id="red"),
             event("message", 1, "ann", channel_id="red", message_id="m"),
             event("channel_created", 1, "ann", channel_id="red", name="Red"),
         ],
@@ -58,6 +57,15 @@ class TestWhoIsWhere:
         workspace = after(told)
         assert workspace.members_of("red") == {"ann"}
         assert workspace.channels_of("ann") == {"red"}
+
+    def test_looking_into_a_channel_makes_no_member_neither_before_it_is_private_nor_after_leaving(self) -> None:
+        created = event("channel_created", 1, "ann", channel_id="red", name="Red")
+        looked = event("read", 2, "bob", channel_id="red")
+        hidden = event("channel_made_private", 3, "ann", channel_id="red")
+        assert not after(created, looked, hidden).may_see("bob", "red")
+        join, leave = event("join", 4, "bob", channel_id="red"), event("leave", 5, "bob", channel_id="red")
+        late = event("read", 6, "bob", channel_id="red")
+        assert after(created, hidden, join, leave, late).members_of("red") == {"ann"}
 
     def test_a_reaction_makes_no_member(self) -> None:
         workspace = after(event("reaction", 1, "ann", channel_id="red", message_id="m", reaction="tada"))
@@ -74,9 +82,9 @@ class TestWhoIsWhere:
     def test_people_who_are_gone_are_nowhere_until_they_are_back(self) -> None:
         join = event("join", 1, "ann", channel_id="red")
         gone = event("user_updated", 2, "ann", is_deleted=True)
-        read = event("read", 3, "ann", channel_id="blue")
+        wrote = event("message", 3, "ann", channel_id="blue", message_id="m")
         back = event("user_updated", 4, "ann")
-        workspace = after(join, gone, read)
+        workspace = after(join, gone, wrote)
         assert (workspace.channels_of("ann"), workspace.members_of("red")) == (set(), set())
         workspace.apply(back)
         assert workspace.channels_of("ann") == {"red", "blue"}
