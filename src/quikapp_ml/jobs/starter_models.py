@@ -11,15 +11,18 @@ from pathlib import Path
 
 import orjson
 
+from quikapp_ml.jobs.starter_samples import make_ranking_starter, make_recommendation_starter
 from quikapp_ml.training.starter_sentiment import make_sentiment_starter
-from quikapp_ml.training.starter_spam import Starter, make_spam_starter
-from quikapp_ml.training.starters import METADATA_FILE
+from quikapp_ml.training.starter_spam import make_spam_starter
+from quikapp_ml.training.starters import METADATA_FILE, Starter
 
 logger = logging.getLogger(__name__)
 
 STARTERS: Mapping[str, Callable[[Path], Starter]] = {
     "spam-classifier": make_spam_starter,
     "sentiment-bert": make_sentiment_starter,
+    "recommendation-v2": make_recommendation_starter,
+    "content-ranker": make_ranking_starter,
 }
 
 

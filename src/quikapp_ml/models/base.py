@@ -1,9 +1,11 @@
 """What every model is: arrays in, arrays out; configuration stored, knowledge learnt; files without code."""
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import orjson
@@ -56,14 +58,16 @@ class Model(ABC):
     def load(cls, folder: Path) -> Self:
         """Read a saved model. Raises NotFound without its files and Damaged when a number in them is not finite."""
         try:
-            with np.load(folder / ARRAYS_FILE, allow_pickle=False) as stored:
+            with (folder / ARRAYS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             facts = orjson.loads((folder / FACTS_FILE).read_bytes())
         except FileNotFoundError as error:
             raise NotFound(f"{folder} holds no saved model: {Path(error.filename).name} is missing") from None
-        except (ValueError, OSError, EOFError, KeyError) as error:
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile, zlib.error) as error:
             raise Damaged(f"{folder} cannot be read as a model: {error}") from error
         for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):  # numpy hands out members that are no arrays as bytes
+                raise Damaged(f"{folder}: {name!r} is no array; the model is not loaded")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise Damaged(f"{folder}: array {name!r} holds a number that is not finite; the model is not loaded")
         return cls.from_parts(arrays, facts)

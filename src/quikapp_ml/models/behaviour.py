@@ -23,17 +23,21 @@ def _log_beyond(free: float, unit: float, most: float = math.inf) -> Callable[[f
     return lambda value: math.log1p(max(0.0, min(value, most) - free) / unit)
 
 
+def _flag(value: float) -> float:
+    return min(value, 1.0)
+
+
 _AUTHOR = (
     Behaviour("message_rate_1h", 1.0, _log_beyond(30, 10),
               lambda value: f"the author wrote about {value:.0f} messages within the last hour"),
     Behaviour("account_age_days", -0.3, _log_beyond(1, 7, most=365),
               lambda value: f"the author has been here for {value:.0f} days"),
-    Behaviour("is_first_message", 0.4, lambda value: value, lambda _: "it is the author's first message"),
+    Behaviour("is_first_message", 0.4, _flag, lambda _: "it is the author's first message"),
     Behaviour("reports_received", 1.2, _log_beyond(0, 1, most=50),
               lambda value: f"people reported {value:.0f} of the author's messages"),
     Behaviour("replies_and_reactions_earned", -0.4, _log_beyond(0, 3, most=300),
               lambda value: f"others replied to, reacted to or mentioned the author {value:.0f} times"),
-    Behaviour("is_bot", -1.0, lambda value: value, lambda _: "the author is a known bot"),
+    Behaviour("is_bot", -1.0, _flag, lambda _: "the author is a known bot"),
 )  # fmt: skip
 _TEXT = (
     Behaviour("link_count", 0.5, _log_beyond(3, 1, most=50), lambda value: f"the text has {value:.0f} links"),

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from quikapp_ml.training.corpora import Labelled, held_out, read_labelled
 from quikapp_ml.training.linear import Fitted, Hold, calibrate, fit_binary
 from quikapp_ml.training.measures import average_precision, macro_f1, with_interval
 from quikapp_ml.training.spam import text_design
+from quikapp_ml.training.starters import Starter
 
 HASHING = Hashing()
 SPAM_HOLD = Hold(weights=0.3, biases=0.003)
@@ -24,8 +24,9 @@ ABUSE_HOLD = Hold(weights=3.0, biases=0.03)
 WORK_CHAT_IMPORTANCE = 5.0
 DEVELOPER_IMPORTANCE = 0.5
 LINKED_IMPORTANCE = 1.0
-BARE_LINK_IMPORTANCE = 2.0
+BARE_LINK_IMPORTANCE = 1.0
 N_LINKED = 1_200
+N_BARE = 100
 EXPECTED_SPAM_RATIO = 0.1
 """The share of spam among checked messages that probabilities are honest for; it is higher in the corpora."""
 
@@ -35,16 +36,6 @@ WORK_HOSTS = (
     "blog.example.net", "youtube.com", "www.meetup.com", "zoom.us", "news.ycombinator.com", "twitter.com", "arxiv.org",
     "kubernetes.io", "example.io",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Starter:
-    """A model that is ready to ship."""
-
-    model: Any
-    semantic_version: str
-    alias: str
-    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -68,10 +59,13 @@ def work_chat(label: str = "spam") -> list[Labelled]:
 
 
 def with_links(rows: Sequence[Labelled]) -> list[Labelled]:
-    """The same ordinary texts with a link to a place of work before or after them: a link alone is no spam."""
+    """The same ordinary texts with a link before or after them: a link alone is no spam.
+
+    Every link leads elsewhere, so that it is links that are learnt to be ordinary, not a few hosts.
+    """
     linked = []
     for number, row in enumerate(rows):
-        url = f"https://{WORK_HOSTS[number % len(WORK_HOSTS)]}/a{number}"
+        url = f"http://site{number}.example/a"
         linked.append(Labelled("ham", f"{row.text} {url}" if number % 2 else f"<{url}> {row.text}"))
     return linked
 
@@ -85,7 +79,8 @@ def make_spam_starter(data: Path) -> Starter:
     )
     chat = work_chat()
     ordinary = [row for row in chat if row.label == "ham"]
-    bare = [Labelled("ham", f"https://{host}/b{number}") for host in WORK_HOSTS for number in range(3)]
+    hosts = [*WORK_HOSTS, *(f"bare{number}.example" for number in range(N_BARE))]
+    bare = [Labelled("ham", f"https://{host}/b") for host in hosts]
     spam = _fit(
         [
             Lesson(sms, "spam"),

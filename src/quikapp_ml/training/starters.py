@@ -26,6 +26,16 @@ class StarterMetadata:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Starter:
+    """A model that was made to come with the package, and what its metadata will say."""
+
+    model: Model
+    semantic_version: str
+    alias: str
+    metrics: Mapping[str, float]
+
+
 def read_metadata(folder: Path) -> StarterMetadata:
     """Read a starter's metadata. Raises Damaged when it is missing or is not what is needed."""
     try:
