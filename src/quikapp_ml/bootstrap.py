@@ -33,6 +33,7 @@ from quikapp_ml.stores.registry import open_registry
 from quikapp_ml.stores.registry.base import CHAMPION, ModelRegistry
 from quikapp_ml.stores.spool.file import FileSpool
 from quikapp_ml.stores.state import open_state
+from quikapp_ml.training.replay import ordered_events
 from quikapp_ml.training.starters import read_metadata, register_starters
 from quikapp_ml.workflows.bundle import Bundle, find_bundle, read_bundle
 from quikapp_ml.workflows.runner import JobRunner, Progress
@@ -153,11 +154,19 @@ class Service:
         """Let the commands of this home find the service."""
         self.home.announce(url)
 
+    @property
+    def _has_events(self) -> bool:
+        return self.lake.exists(EVENTS.name)
+
     def start_intake(self) -> None:
         """Read in what an earlier process left behind, and begin to take events. Called again, it does nothing."""
         if self.intake.is_recovered:
             return
-        self.intake.recover()
+        if self.online.checkpoint:
+            self.intake.recover()
+        else:  # a new home, or one whose online store was lost
+            written = self.lake.transaction_number(EVENTS.name, self.spool.writer_id) if self._has_events else None
+            self.intake.rebuild(ordered_events(self.lake), written or 0)
         self.lake_writer.start()
         self._closing.callback(self.lake_writer.close)
 

@@ -133,9 +133,26 @@ class EventIntake:
             for namespace in state.NAMESPACES:
                 state.load(namespace, self._online.items(namespace))
         self._checkpoint = self._online.checkpoint
-        self._spool.skip_to(self._checkpoint)
+        self._replay_behind(self._checkpoint)
+
+    def rebuild(self, events: Iterable[Event], through: int) -> None:
+        """`recover` for an online store that knows nothing, of a home whose tables do.
+
+        `events` are those of the tables, which hold the spool's frames up to number `through`.
+        """
         n_events = 0
-        for frame in self._spool.read(self._checkpoint):
+        for event in events:
+            self._new_ids[_digest(event.event_id)] = through
+            self._apply(event)
+            n_events += 1
+        if n_events:
+            logger.warning("the online store was empty: it is made again from the %d events of the tables", n_events)
+        self._replay_behind(through)
+
+    def _replay_behind(self, sequence: int) -> None:
+        self._spool.skip_to(sequence)
+        n_events = 0
+        for frame in self._spool.read(sequence):
             if frame.table == EVENTS.name:
                 self._replay(frame)
                 n_events += frame.n_rows

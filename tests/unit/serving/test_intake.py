@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quikapp_ml.entities.activities import Activity
 from quikapp_ml.entities.decisions import Receipt, Rejection
-from quikapp_ml.entities.events import Event
+from quikapp_ml.entities.events import Event, event_from_row
 from quikapp_ml.errors import Damaged, StorageFailed, Unavailable
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
@@ -323,6 +323,25 @@ def test_a_row_that_is_no_event_is_named(spool: MemorySpool, online: FlakyStore)
     spool.append(EVENTS.name, [b'{"type":"message"}'])
     with pytest.raises(Damaged, match="frame 1 of the spool"):
         intake_of(spool, online)
+
+
+def test_an_online_store_that_was_lost_is_made_again_from_the_tables_and_the_spool(spool: MemorySpool) -> None:
+    first = EventIntake(spool, MemoryOnlineStore(), Workspace(), OnlineFeatures())
+    first.recover()
+    for number in range(6):
+        first.accept_now([message(number)], NOW)
+    in_tables = [event_from_row(orjson.loads(frame.body)) for frame in spool.read(0) if frame.sequence <= 4]
+    spool.release(4)
+    online, workspace, features = MemoryOnlineStore(), Workspace(), OnlineFeatures()
+    again = EventIntake(spool, online, workspace, features)
+
+    again.rebuild(in_tables, through=4)
+
+    counts = [features.values("user_activity", (f"u{n}",), NOW.timestamp())[0] for n in range(5)]
+    assert counts == [2, 1, 1, 1, 1]
+    assert again.accept_now([message(0), message(5), message(6)], NOW) == Receipt(1, 2)
+    assert again.persist() == online.checkpoint == 7
+    assert online.count(EVENT_IDS) == 7
 
 
 def test_numbers_that_documents_know_of_do_not_come_back(online: FlakyStore) -> None:
