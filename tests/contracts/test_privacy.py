@@ -5,6 +5,7 @@ blocks and deletions, keeps its own simple book of who may see what, and checks 
 every answer must be the same, byte for byte, as that of a chat in which the hidden things never happened.
 """
 
+import os
 from collections import defaultdict
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +20,8 @@ from quikapp_ml.models.ranking import ContentRanker
 from quikapp_ml.models.recommendation import RecommendationModel
 from support.chats import Chat, ranker, recommender
 
+HISTORIES = int(os.environ.get("PRIVACY_HISTORIES", "30"))
+"""Of up to 40 steps each. A long run: PRIVACY_HISTORIES=2500 scripts/test contracts."""
 PEOPLE = ("ann", "bob", "cid", "dan", "eve")
 CHANNELS = ("c1", "c2", "c3", "c4")
 person = st.sampled_from(PEOPLE)
@@ -235,6 +238,6 @@ def answers(chat: Chat, user_id: str, *lists: list[RankItem]) -> list[bytes]:
 
 
 PrivacyMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=HISTORIES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestPrivacy = PrivacyMachine.TestCase

@@ -31,7 +31,7 @@ USER_PRIOR: Mapping[str, float] = {
     "wrote_last": 0.5,
     "reaches_out": 2.0,
     "current_channel": 1.0,
-    "already_in_contact": -8.0,
+    "already_in_contact": -20.0,
 }
 MESSAGE_PRIOR: Mapping[str, float] = {
     "recency": 1.5,

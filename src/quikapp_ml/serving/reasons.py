@@ -159,7 +159,7 @@ def _writes(facts: Facts, user_id: str) -> Reason | None:
     written = facts.view.column("user_channel_affinity", [(user_id, place) for place in places], "posted_14d")
     if not places or not written.max() > 0:
         return None
-    return Reason("active", f"Writes in {_channel(facts, places[int(written.argmax())])}, which you can see")
+    return Reason("active", f"Writes in {_channel(facts, places[int(written.argmax())])}")
 
 
 def _reaches_out(facts: Facts, user_id: str) -> Reason | None:

@@ -1,0 +1,68 @@
+"""What one person sees of a chat, and whom they work with."""
+
+import numpy as np
+import pytest
+
+from quikapp_ml.features.viewpoint import MAX_COMPANIONS, share_of_largest
+from support.chats import Chat, office
+
+
+def test_channels_are_those_one_may_look_into() -> None:
+    view = office().view("ann")
+    assert list(view.channels) == ["attic", "craft", "home", "lobby", "secret-own"]
+    assert view.own_channels == ["home", "secret-own"]
+    assert view.open_channels == ["attic", "craft", "lobby"]
+    assert view.members("vault") == frozenset()
+    assert view.channels_of("bob") == ["craft", "home", "secret-own"]
+    assert view.recent_messages("vault", 5) == []
+    assert view.message("vault", "v1") is None
+
+
+def test_collaborators_share_out_all_contacts() -> None:
+    chat = office()
+    chat.react("ann", "craft", "c1")
+    view = chat.view("ann")
+    assert list(view.collaborators) == ["bob", "cid"]
+    assert sum(view.collaborators.values()) == pytest.approx(1.0)
+    assert view.collaborators["bob"] > 0.9
+
+
+def test_shares_stay_while_the_workspace_sleeps() -> None:
+    chat = office()
+    before = chat.view("ann")
+    chat.wait(days=3_000)
+    after = chat.view("ann")
+    for name in ("collaborators", "habits", "popularity", "joins"):
+        assert getattr(after, name) == pytest.approx(getattr(before, name))
+    assert before.popularity["lobby"] == 1.0
+
+
+def test_the_liveliest_channel_is_the_liveliest_that_one_may_see() -> None:
+    chat = office()
+    for number in range(50):
+        chat.post("dan", "vault", f"x{number}")
+    assert chat.view("ann").popularity["lobby"] == 1.0
+    assert chat.view("dan").popularity["lobby"] < 1.0
+
+
+def test_who_is_known_only_from_a_hidden_room_is_not_known() -> None:
+    chat = office()
+    chat.post("ghost", "vault", "g1")
+    assert chat.view("ann").person("ghost") is None
+    assert "ghost" not in list(chat.view("ann").listed_people())
+    assert chat.view("dan").person("ghost") is not None
+
+
+def test_companions_are_taken_from_small_channels_first() -> None:
+    chat = Chat()
+    chat.channel("large", "ann", *(f"p{number:03}" for number in range(MAX_COMPANIONS + 50)))
+    chat.channel("small", "ann", "zoe")
+    companions = chat.view("ann").companions
+    assert "zoe" in companions
+    assert len(companions) == MAX_COMPANIONS
+
+
+def test_share_of_largest_is_0_to_1() -> None:
+    assert share_of_largest(np.array([0.0, 1.0, 4.0])).tolist() == [0.0, 0.5, 1.0]
+    assert share_of_largest(np.zeros(2)).tolist() == [0.0, 0.0]
+    assert share_of_largest(np.zeros(0)).tolist() == []
