@@ -18,7 +18,9 @@ def _recommended(service: Service, user_id: str) -> list[str]:
 
 
 def test_answers_and_known_ids_are_the_same_after_the_loss(tmp_path: Path) -> None:
-    settings = Settings.from_environment({"QUIKAPP_ML_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": "memory://"})
+    settings = Settings.from_environment(
+        {"QUIKAPP_ML_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": "memory://"}
+    )
     service = open_service(settings)
     service.start_intake()
     taken = deliver(generate(SAMPLE), intake_sink(service.intake))

@@ -11,7 +11,7 @@ class Activity:
     """One thing that somebody did; `at` is the event time in seconds since 1970.
 
     `replied`, `reacted` and `reported` point at another's message: `message_id` is that message (for a reply, the first
-    of its thread) and `other_user_id` its author. `mentioned` points at the person named. Nobody is other to themselves:
+    of its thread) and `other_user_id` its author. `mentioned` points at the person named. Nobody is other to oneself:
     then, and while the author is not known, `other_user_id` is None.
 
     An activity that `completes` an earlier one only adds the other person, who was not known before.
