@@ -1,0 +1,1 @@
+"""QuikApp's own endpoints: `/api/ml/…`, `/health`, `/metrics`."""

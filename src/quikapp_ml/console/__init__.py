@@ -1,0 +1,1 @@
+"""The web page for operators; its room is kept, nothing is here yet."""

@@ -1,0 +1,7 @@
+"""The protocols of the Databricks workspace, spoken by this service on its own port; one file a protocol."""
+
+from quikapp_ml.databricks_api import invocations, serving_endpoints, workspace
+from quikapp_ml.databricks_api.routing import WorkspaceRoute
+
+ROUTES: tuple[WorkspaceRoute, ...] = (*invocations.ROUTES, *workspace.ROUTES, *serving_endpoints.ROUTES)
+"""What is asked most comes first."""

@@ -1,0 +1,1 @@
+"""Models tested against each other; its room is kept, nothing is here yet."""

@@ -1,0 +1,1 @@
+"""Chat exports and the sample workspace, as events."""

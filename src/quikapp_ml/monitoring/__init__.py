@@ -1,0 +1,1 @@
+"""Drift, quality and performance after the fact; its room is kept, nothing is here yet."""

@@ -1,0 +1,1 @@
+"""The online path: events in, questions answered, decisions kept."""

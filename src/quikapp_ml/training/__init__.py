@@ -1,0 +1,1 @@
+"""From tables to a registered version: labels, replay, recipes, evaluation, promotion."""

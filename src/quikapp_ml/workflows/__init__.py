@@ -1,0 +1,1 @@
+"""The bundle's jobs, run here: reading, running, keeping their schedule."""

@@ -1,0 +1,1 @@
+"""The durable queue between an acknowledgement and the tables."""
