@@ -14,12 +14,18 @@ from quikapp_ml import __version__
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models import MODEL_CLASSES
+from quikapp_ml.serving.access import AccessGate
+from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
 from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import FeedbackIntake
 from quikapp_ml.serving.health import Checks, DatabricksProbe, HealthMonitor, count_champions
 from quikapp_ml.serving.intake import EventIntake
 from quikapp_ml.serving.lake_writer import LakeWriter
 from quikapp_ml.serving.loading import ModelHost
+from quikapp_ml.serving.local_token import keep_local_token, local_user
+from quikapp_ml.serving.payload_log import PayloadLog
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.serving.sentiment import SentimentService
@@ -27,7 +33,7 @@ from quikapp_ml.serving.spam import SpamService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
 from quikapp_ml.stores.lake import open_lake
-from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS, FEEDBACK
+from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS, FEEDBACK, inference_table
 from quikapp_ml.stores.online import open_online_store
 from quikapp_ml.stores.registry import open_registry
 from quikapp_ml.stores.registry.base import CHAMPION, ModelRegistry
@@ -83,6 +89,7 @@ class Service:
         try:
             self._open_stores()
             self._open_questions()
+            self._open_workspace()
             self._open_scheduler(environment)
         except BaseException:
             self._closing.close()
@@ -100,8 +107,9 @@ class Service:
         self.features = OnlineFeatures()
         self.intake = EventIntake(self.spool, self.online, self.workspace, self.features)
         self.lake_writer = LakeWriter(
-            self.spool, self.lake, (EVENTS, DECISIONS, FEEDBACK), self.intake.persist, settings.lake_flush_seconds
-        )
+            self.spool, self.lake, (EVENTS, DECISIONS, FEEDBACK), self.intake.persist, settings.lake_flush_seconds,
+            inference_table,
+        )  # fmt: skip
 
     def _open_questions(self) -> None:
         settings = self.settings
@@ -116,6 +124,18 @@ class Service:
         self.spam = SpamService(*parts)
         self.sentiment = SentimentService(self.models, self.ledger, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
+
+    def _open_workspace(self) -> None:
+        """What the Databricks protocols need besides: callers, endpoints, the audit trail."""
+        settings = self.settings
+        self.state = open_state(settings.control_state_url)
+        self._closing.callback(self.state.close)
+        self.access = AccessGate(self.state.tokens, local_user())
+        self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
+        payloads = PayloadLog(self.spool, self.home.secret())
+        self.endpoints = EndpointHost(
+            self.state.endpoints, self.registry, self.models, payloads, settings.home / "endpoints"
+        )
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]
@@ -179,10 +199,18 @@ class Service:
         for part in (self.models, self.health):
             part.start()
             self._closing.callback(part.close)
+        self._start_workspace()
         self._registering.start()
         if self.settings.run_schedules:
             self.scheduler.start()
             self._closing.callback(self.scheduler.close)
+
+    def _start_workspace(self) -> None:
+        keep_local_token(self.home.path, self.state.tokens, local_user())
+        self.audit.start()
+        self._closing.callback(self.audit.close)
+        self.endpoints.start(built_in_endpoints(self), local_user())
+        self._closing.callback(self.endpoints.close)
 
     def close(self) -> None:
         """Bring everything to the disk, stop, and give the home back. Called again, it does nothing."""

@@ -7,6 +7,7 @@ QuikAppMLError
 │   ├── AlreadyExists   a thing of this name is there
 │   └── HomeInUse       another process owns this home
 ├── PermissionDenied    the caller may not do this
+├── FeatureDisabled     it exists elsewhere, and cannot be done here; the message says why
 ├── Unavailable         try again later; `retry_after_seconds` says when
 │   ├── Overloaded      more work is waiting than can be done in time
 │   └── StorageFailed   a disk or store does not take what it was given
@@ -72,6 +73,12 @@ class PermissionDenied(QuikAppMLError):
     """The caller is known, and may not do this."""
 
     code = "permission_denied"
+
+
+class FeatureDisabled(QuikAppMLError):
+    """Databricks has this, and this installation cannot do it; the message says why."""
+
+    code = "feature_disabled"
 
 
 class Unavailable(QuikAppMLError):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
@@ -35,8 +35,14 @@ from quikapp_ml.entities.questions import (
     SpamQuestion,
 )
 from quikapp_ml.errors import InvalidInput
+from quikapp_ml.serving.access import AccessGate
+from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake.memory import MemoryLake
+from quikapp_ml.stores.registry.memory import MemoryRegistry
+from quikapp_ml.stores.state.memory import MemoryControlState
 
 
 class FakeIntake:
@@ -166,6 +172,13 @@ class FakeService:
         self.lake_writer = FakeLakeWriter()
         self.ledger = FakeLedger()
         self.health = FakeHealth()
+        state = MemoryControlState()
+        self.state = state
+        self.access = AccessGate(state.tokens, "admin")
+        self.audit = AuditTrail(state.audit, MemoryLake(), b"key")
+        self.endpoints = EndpointHost(
+            state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
+        )
         self.life: list[str] = []
         self.start_failure: Exception | None = None
 
@@ -186,7 +199,7 @@ class Client:
         self._runner = runner
         # A bug must become an answer of the app, so nothing but the answer may come out of it.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://service")
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         return self._runner.run(self._http.request(method, path, **more))

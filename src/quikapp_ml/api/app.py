@@ -12,11 +12,13 @@ from starlette.middleware import Middleware
 
 from quikapp_ml import __version__
 from quikapp_ml.api.deps import Service
-from quikapp_ml.api.errors import EXCEPTION_HANDLERS
+from quikapp_ml.api.errors import EXCEPTION_HANDLERS, not_admitted
 from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
 from quikapp_ml.api.routes import events, feedback, health, metrics, rank, recommendations, sentiment, spam
 from quikapp_ml.api.schemas import component_schemas
 from quikapp_ml.api.telemetry import Telemetry
+from quikapp_ml.databricks_api import ROUTES as WORKSPACE_ROUTES
+from quikapp_ml.databricks_api.guard import AccessGuard
 from quikapp_ml.errors import QuikAppMLError
 
 DESCRIPTION = """The intelligence of a team chat: send **events**, ask for **answers**.
@@ -71,12 +73,18 @@ def build_app(open_service: Callable[[], Service]) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=life,
-        middleware=[Middleware(PlainStart), Middleware(BodyGuard), Middleware(RequestEnvelope, telemetry=telemetry)],
+        middleware=[
+            Middleware(PlainStart),
+            Middleware(BodyGuard),
+            Middleware(RequestEnvelope, telemetry=telemetry),
+            Middleware(AccessGuard, refuse=not_admitted),
+        ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.telemetry = telemetry
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.extend(WORKSPACE_ROUTES)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
 

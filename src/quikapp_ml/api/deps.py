@@ -21,6 +21,9 @@ from quikapp_ml.entities.questions import (
     SentimentQuestion,
     SpamQuestion,
 )
+from quikapp_ml.serving.access import AccessGate
+from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.settings import Settings
 
@@ -167,6 +170,12 @@ class Service(Protocol):
     def ledger(self) -> Ledger: ...  # noqa: D102
     @property
     def health(self) -> Health: ...  # noqa: D102
+    @property
+    def access(self) -> AccessGate: ...  # noqa: D102
+    @property
+    def audit(self) -> AuditTrail: ...  # noqa: D102
+    @property
+    def endpoints(self) -> EndpointHost: ...  # noqa: D102
 
     def start(self) -> None:
         """Recover what was left behind and begin to work."""

@@ -4,17 +4,22 @@
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from quikapp_ml.api.answers import JsonAnswer
+from quikapp_ml.databricks_api.errors import answer_to, speaks_databricks
+from quikapp_ml.databricks_api.errors import error_answer as databricks_error
+from quikapp_ml.databricks_api.guard import Refusal
 from quikapp_ml.errors import (
     Conflict,
     Damaged,
+    FeatureDisabled,
     InvalidInput,
     JobFailed,
     NotFound,
@@ -32,6 +37,7 @@ STATUSES: dict[type[QuikAppMLError], int] = {
     NotFound: 404,
     Conflict: 409,
     PermissionDenied: 403,
+    FeatureDisabled: 501,
     Unavailable: 503,
     Damaged: 503,
     JobFailed: 503,
@@ -39,6 +45,10 @@ STATUSES: dict[type[QuikAppMLError], int] = {
 }
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+_INTERNAL = "the service failed; its log names this request id"
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 logger = logging.getLogger(__name__)
 
@@ -117,6 +127,35 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return error_answer(request_id_of(request), error.status_code, code, message, headers=error.headers)
 
 
-EXCEPTION_HANDLERS = {QuikAppMLError: _domain_error, Refused: _refused, HTTPException: _http_error}
+def _by_path(handler: Handler) -> Handler:
+    """Let an error of the Databricks workspace have Databricks' shape."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        path = request.url.path
+        if not speaks_databricks(path) or (isinstance(error, QuikAppMLError) and status_of(type(error)) == 500):
+            return await handler(request, error)
+        return answer_to(error, request.method, path, getattr(error, "status", 500))
+
+    return handle
+
+
+def internal_error(scope: Scope, request_id: str) -> Response:
+    """The answer to a bug: it shows nothing but where to look."""
+    if speaks_databricks(scope["path"]):
+        return databricks_error(500, "INTERNAL_ERROR", f"{_INTERNAL} {request_id}")
+    return error_answer(request_id, 500, "internal", _INTERNAL)
+
+
+def not_admitted(scope: Scope, refusal: Refusal) -> Response:
+    """The answer to somebody who is not let in, outside the Databricks workspace."""
+    request_id = str(scope.get("request_id", ""))
+    return error_answer(request_id, refusal.status, refusal.code.lower(), str(refusal), headers=refusal.headers)
+
+
+EXCEPTION_HANDLERS = {
+    QuikAppMLError: _by_path(_domain_error),
+    Refused: _by_path(_refused),
+    HTTPException: _by_path(_http_error),
+}
 QUIET = (ClientDisconnect,)
 """Nobody is there any more to be answered."""

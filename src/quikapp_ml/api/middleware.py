@@ -9,7 +9,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quikapp_ml.api.errors import QUIET, Refused, error_answer
+from quikapp_ml.api.errors import QUIET, Refused, internal_error
 from quikapp_ml.api.telemetry import OTHER_ROUTE, Telemetry
 from quikapp_ml.errors import Problem
 
@@ -44,7 +44,8 @@ class RequestEnvelope:
             return
         method = _method(scope)
         if method == "HEAD":
-            scope = {**scope, "method": "GET"}  # the server leaves the body of the answer out
+            # The server leaves the body of the answer out; `method_asked` is for answers that are long.
+            scope = {**scope, "method": "GET", "method_asked": method}
         scope["request_id"] = _request_id(scope)
         named = _NamedSend(send, scope["request_id"])
         started = time.perf_counter()
@@ -66,7 +67,7 @@ class RequestEnvelope:
             logger.exception("request %s: %s %s failed", send.request_id, scope["method"], _route(scope))
             if send.status != CLIENT_CLOSED:
                 raise  # the answer has begun; only the connection can say that it is not whole
-            await error_answer(send.request_id, 500, "internal", _INTERNAL)(scope, receive, send)
+            await internal_error(scope, send.request_id)(scope, receive, send)
 
 
 class _NamedSend:
@@ -86,7 +87,6 @@ class _NamedSend:
         await self._send(message)
 
 
-_INTERNAL = "the service failed; its log names this request id"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

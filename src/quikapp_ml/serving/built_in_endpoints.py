@@ -47,6 +47,10 @@ class BuiltIn(ABC):
         return all(self.needs <= record.keys() for record in records)
 
     @abstractmethod
+    def record_schema(self) -> dict[str, Any]:
+        """JSON schema of a record that is a question."""
+
+    @abstractmethod
     async def answer(self, records: Sequence[Record], *, from_text: bool) -> list[Any]:
         """One answer a record. Raises InvalidInput naming record and field; `from_text` when all values are texts."""
 
@@ -68,6 +72,10 @@ class OneByOne(BuiltIn, Generic[Q]):
         self._question = question
         self._open_field = open_field
         self._ask = ask
+
+    def record_schema(self) -> dict[str, Any]:
+        """The question's."""
+        return {**self._question.model_json_schema(), "additionalProperties": True}
 
     async def answer(self, records: Sequence[Record], *, from_text: bool) -> list[Any]:
         """Answers of the service, as `/api/ml` gives them."""
@@ -104,6 +112,10 @@ class SentimentEndpoint(BuiltIn):
             frozenset({"content"}),
         )
         self._read = read
+
+    def record_schema(self) -> dict[str, Any]:
+        """A message; its id may be left out."""
+        return {**SentimentMessage.model_json_schema(), "required": ["content"]}
 
     async def answer(self, records: Sequence[Record], *, from_text: bool) -> list[Any]:
         """A reading for each record, or why there is none."""

@@ -75,6 +75,17 @@ class Served:
         return self._model is not None
 
     @property
+    def is_loading(self) -> bool:
+        """Whether somebody waits for it."""
+        loading = self._loading
+        return loading is not None and not loading.done()
+
+    @property
+    def inputs(self) -> Mapping[str, str] | None:
+        """Columns that it reads, when it is loaded and says so."""
+        return None if self._model is None else self._model.inputs
+
+    @property
     def concurrency(self) -> int:
         """Requests at once that it is provisioned for; 0 while scaled to zero."""
         given = self.entity.sizing

@@ -58,9 +58,10 @@ class EndpointHost:
         self._executor = ThreadPoolExecutor(LOADERS, thread_name_prefix="endpoint-loader")
         self._built_in: dict[str, BuiltIn] = {}
         self._built_in_telemetry: dict[str, EntityTelemetry] = {}
+        self._known: dict[str, EndpointRecord] = {}
         self._active: dict[str, Deployment] = {}
         self._pending: dict[str, Deployment] = {}
-        self._swapping = threading.Lock()
+        self._steering = threading.RLock()
         self._load = ProcessLoad()
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="endpoint-sweeper", daemon=True)
@@ -74,6 +75,7 @@ class EndpointHost:
         for each in built_in:
             self._remember_built_in(each, owner)
         for record in self._records.all():
+            self._known[record.name] = record
             if record.active is not None:
                 self._active[record.name] = self._deployment(record.name, record.active)
                 for served in self._active[record.name].served.values():
@@ -95,6 +97,10 @@ class EndpointHost:
     def get(self, name: str) -> EndpointRecord:
         """One endpoint as it is wanted. Raises NotFound."""
         return self._records.get(name)
+
+    def known(self, name: str) -> EndpointRecord:
+        """One endpoint as this process last saw it: changes are made by this process alone. Raises NotFound."""
+        return self._known.get(name) or self._records.get(name)
 
     def all(self) -> list[EndpointRecord]:
         """All endpoints in the order of their names."""
@@ -155,7 +161,9 @@ class EndpointHost:
             description=description,
             tags=dict(tags),
         )
-        self._records.create(record)
+        with self._steering:
+            self._records.create(record)
+            self._known[name] = record
         if config is not None:
             self._begin(record, config)
         return record
@@ -181,20 +189,23 @@ class EndpointHost:
 
     def change(self, name: str, changed: Callable[[EndpointRecord], EndpointRecord]) -> EndpointRecord:
         """Change the record in one step, whoever else changes it. Raises NotFound and whatever `changed` raises."""
-        for _ in range(_ATTEMPTS):
-            record = self._records.get(name)
-            try:
-                return self._records.replace(replace(changed(record), updated_at=datetime.now(UTC)))
-            except Conflict:
-                if self._records.get(name).revision == record.revision:
-                    raise  # nobody else was faster: it is `changed` that refuses
+        with self._steering:
+            for _ in range(_ATTEMPTS):
+                record = self._records.get(name)
+                wanted = replace(changed(record), updated_at=datetime.now(UTC))
+                try:
+                    self._known[name] = self._records.replace(wanted)
+                except Conflict:
+                    continue  # another process was faster
+                return self._known[name]
         raise Conflict(f"serving endpoint {name!r} is changed by too many at the same time; try again")
 
     def delete(self, name: str) -> None:
         """Take an endpoint away; requests that it is answering are finished. Raises NotFound."""
         self._refuse_built_in(name)
-        with self._swapping:
+        with self._steering:
             self._records.delete(name)
+            self._known.pop(name, None)
             self._active.pop(name, None)
             self._pending.pop(name, None)
 
@@ -251,7 +262,7 @@ class EndpointHost:
             logger.exception("serving endpoint %s: its change is taken up by the next start", record.name)
 
     def _swap(self, record: EndpointRecord, deployment: Deployment, failure: str) -> None:
-        with self._swapping:
+        with self._steering:
             self.change(record.name, lambda now: self._rolled_out(now, record, deployment.config, failure))
             if failure:
                 return

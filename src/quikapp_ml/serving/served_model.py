@@ -1,6 +1,7 @@
 """A model version that an endpoint serves: by its class where it is ours, by MLflow where it is not."""
 
 import asyncio
+from collections.abc import Mapping
 from importlib import import_module, metadata
 from pathlib import Path
 from threading import Lock
@@ -44,6 +45,16 @@ class ServedModel:
     def is_ours(self) -> bool:
         """Whether a model class of this project answers plain requests."""
         return self._own is not None
+
+    @property
+    def inputs(self) -> Mapping[str, str] | None:
+        """Columns that it reads, and their MLflow types; None when it does not say."""
+        if self._own is not None:
+            return self._own.inputs
+        schema = self._pyfunc.metadata.get_input_schema()
+        if schema is None or not schema.has_input_names() or schema.is_tensor_spec():
+            return None
+        return {column.name: str(column.type) for column in schema.inputs}
 
     async def answer(self, invocation: Invocation) -> Scored:
         """Answer a request without keeping the event loop from others."""

@@ -99,7 +99,7 @@ def test_a_long_list_of_problems_is_cut_and_says_so() -> None:
 
 
 def test_an_unknown_path_has_the_one_shape(client: Client) -> None:
-    for path in ("/nothing", "/api/ml/nothing", "/api/ml/events/", "/api/2.0/nothing"):
+    for path in ("/nothing", "/api/ml/nothing", "/api/ml/events/"):
         answer = client.get(path)
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "not_found"

@@ -1,0 +1,210 @@
+"""Lets callers in: by token, or without one from this very machine to QuikApp's own endpoints. Notes every change.
+
+A request is from this machine when its connection is, it names this machine (`Host`) and no proxy has passed it on.
+What a proxy says about whom it speaks for (`X-Forwarded-For`) is never believed.
+"""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Callable, Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quikapp_ml.databricks_api.errors import error_answer, speaks_databricks
+from quikapp_ml.databricks_api.requests import CALLER
+from quikapp_ml.errors import QuikAppMLError, StorageFailed
+from quikapp_ml.serving.access import AccessGate, Caller, TooManyWrongTokens, WrongToken
+from quikapp_ml.serving.audit import AuditTrail, new_entry
+
+logger = logging.getLogger(__name__)
+
+OPEN = ("/health", "/.well-known/databricks-config")
+"""Paths that anybody may ask, and what is below them."""
+
+OWN_TOKENS = ("/delta-sharing/",)
+"""Protocols whose callers have tokens of another kind; their routes check them."""
+
+OWN_SCOPE = "quikapp"
+SCOPE_OF: Mapping[str, str] = {
+    "/serving-endpoints": "model-serving",
+    "/api/2.0/serving-endpoints": "model-serving",
+    "/api/2.0/permissions/serving-endpoints": "model-serving",
+    "/api/2.0/mlflow": "mlflow",
+    "/api/2.1/unity-catalog": "unity-catalog",
+    "/api/2.0/sql": "sql",
+    "/sql/": "sql",
+    "/api/2.2/jobs": "jobs",
+}
+"""Which scope a token needs, by the beginning of the path; other Databricks paths need any token."""
+
+AUDITED: Mapping[str, str] = {
+    "/api/2.0/serving-endpoints": "serverlessModelServing",
+    "/api/2.0/permissions": "serverlessModelServing",
+    "/api/2.0/mlflow": "mlflowExperiment",
+    "/api/2.1/unity-catalog": "unityCatalog",
+    "/api/2.2/jobs": "jobs",
+}
+"""Name of the service in the audit table, by the beginning of the path."""
+
+_FORWARDING = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:]*)(:\d+)?")
+_WORD = re.compile(r"_([a-z])")
+
+
+class Refusal(Exception):
+    """Nobody is let in: what to answer."""
+
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers
+
+
+class AccessGuard:
+    """Stands before all routes. `refuse` makes the answer for paths that are not Databricks'."""
+
+    def __init__(self, app: ASGIApp, refuse: Callable[[Scope, Refusal], ASGIApp]) -> None:
+        self._app = app
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        service = scope["app"].state.service
+        try:
+            caller = _admitted(scope, service.access)
+        except Refusal as refusal:
+            await self._answer(scope, refusal)(scope, receive, send)
+            return
+        if caller is not None:
+            scope[CALLER] = caller
+            if speaks_databricks(scope["path"]) and scope["method"] not in _READING and _audited(scope["path"]):
+                send = _NotingSend(scope, send, service.audit, caller)
+        await self._app(scope, receive, send)
+
+    def _answer(self, scope: Scope, refusal: Refusal) -> ASGIApp:
+        if speaks_databricks(scope["path"]):
+            return error_answer(refusal.status, refusal.code, str(refusal), refusal.headers)
+        return self._refuse(scope, refusal)
+
+
+def is_local(scope: Scope) -> bool:
+    """Whether a request comes from this machine, without anybody in between."""
+    client = scope.get("client")
+    if client is not None and not _is_loopback(client[0]):
+        return False
+    for name, value in scope["headers"]:
+        if name in _FORWARDING or (name == b"host" and not _names_this_machine(value.decode("latin-1"))):
+            return False
+    return True
+
+
+def _admitted(scope: Scope, access: AccessGate) -> Caller | None:
+    path = scope["path"]
+    is_workspace = speaks_databricks(path)
+    if any(path == each or path.startswith(f"{each}/") for each in OPEN) or path.startswith(OWN_TOKENS):
+        return None
+    if not is_workspace and is_local(scope):
+        return None
+    token = _bearer(scope)
+    if not token:
+        raise _unauthenticated("a token is needed: Authorization: Bearer …; make one with: quikapp-ml tokens create")
+    caller = _holder(access, token, scope)
+    needed = _longest_match(SCOPE_OF, path) if is_workspace else OWN_SCOPE
+    if not caller.may_use(needed):
+        raise Refusal(403, "PERMISSION_DENIED", f"this token does not have the scope {needed!r}", {})
+    return caller
+
+
+def _holder(access: AccessGate, token: str, scope: Scope) -> Caller:
+    client = scope.get("client")
+    try:
+        return access.admit(token, client[0] if client else "")
+    except WrongToken:
+        raise _unauthenticated("the token is unknown, has ended or was revoked") from None
+    except TooManyWrongTokens as error:
+        wait = {"retry-after": str(error.retry_after_seconds)}
+        raise Refusal(429, "REQUEST_LIMIT_EXCEEDED", str(error), wait) from None
+    except StorageFailed as error:
+        logger.warning("tokens cannot be checked: %s", error)
+        raise Refusal(503, "TEMPORARILY_UNAVAILABLE", "tokens cannot be checked now", {"retry-after": "1"}) from None
+
+
+def _unauthenticated(message: str) -> Refusal:
+    return Refusal(401, "UNAUTHENTICATED", message, {"www-authenticate": "Bearer"})
+
+
+def _bearer(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            kind, _, token = value.decode("latin-1").partition(" ")
+            return str(token.strip()) if kind.lower() == "bearer" else ""
+    return ""
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
+
+
+def _names_this_machine(host: str) -> bool:
+    """A page from elsewhere may reach this machine under a name of its own (DNS rebinding)."""
+    match = _HOST.fullmatch(host.strip().lower())
+    name = match[1].strip("[]") if match else ""
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+def _longest_match(table: Mapping[str, str], path: str) -> str:
+    found = max((prefix for prefix in table if path.startswith(prefix)), key=len, default="")
+    return table.get(found, "")
+
+
+def _audited(path: str) -> str:
+    return _longest_match(AUDITED, path)
+
+
+class _NotingSend:
+    """Notes a change in the audit log before its answer goes out."""
+
+    def __init__(self, scope: Scope, send: Send, audit: AuditTrail, caller: Caller) -> None:
+        self._scope = scope
+        self._send = send
+        self._audit = audit
+        self._caller = caller
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await run_in_threadpool(self._note, message["status"])
+        await self._send(message)
+
+    def _note(self, status: int) -> None:
+        scope = self._scope
+        endpoint = scope.get("endpoint")
+        if endpoint is None:
+            return  # nothing is at this path
+        client = scope.get("client")
+        entry = new_entry(
+            _audited(scope["path"]),
+            _WORD.sub(lambda match: match[1].upper(), getattr(endpoint, "__name__", "change")),
+            self._caller.name,
+            {name: str(value) for name, value in scope.get("path_params", {}).items()},
+            status=status,
+            error="" if status < 400 else f"HTTP {status}",
+            user_agent=Headers(scope=scope).get("user-agent", "")[:500],
+            request_id=str(scope.get("request_id", "")),
+        )
+        try:
+            self._audit.note(entry, client[0] if client else "")
+        except QuikAppMLError:
+            logger.exception("%s by %s is missing from the audit log", entry.action, entry.user)
