@@ -17,7 +17,7 @@ from quikapp_ml.models.ranking import ContentRanker
 from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
 from quikapp_ml.training import ranking, recommendation
-from quikapp_ml.training.starter_spam import Starter
+from quikapp_ml.training.starters import Starter
 
 LEARNT_SEEDS = (11, 12)
 HELD_OUT_SEED = 13

@@ -15,6 +15,8 @@ from quikapp_ml.models.recommendation import ItemSimilarity
 MAX_REASONS = 3
 MAX_NAMED = 2
 N_CLOSEST = 10
+LAST_PLACE = 5
+"""A place below it is nothing to boast of."""
 NEW_DAYS = 30
 _UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
@@ -82,15 +84,20 @@ def _teammates_in(facts: Facts, channel_id: str) -> Reason | None:
 
 
 def _lively(facts: Facts, channel_id: str) -> Reason | None:
-    mine = facts.view.popularity[channel_id]
-    place = 1 + sum(other > mine for other in facts.view.popularity.values())
-    return Reason("popular", f"Number {place} in activity among the channels you can see") if mine > 0 else None
+    place = _place(facts.view.popularity, channel_id)
+    return Reason("popular", f"Number {place} in activity among the channels you can see") if place else None
 
 
 def _growing(facts: Facts, channel_id: str) -> Reason | None:
-    mine = facts.view.joins[channel_id]
-    place = 1 + sum(other > mine for other in facts.view.joins.values())
-    return Reason("growing", f"Number {place} in people joining among the channels you can see") if mine > 0 else None
+    place = _place(facts.view.joins, channel_id)
+    return Reason("growing", f"Number {place} in people joining among the channels you can see") if place else None
+
+
+def _place(shares: Mapping[str, float], channel_id: str) -> int | None:
+    """Place of a channel from 1 on; None below LAST_PLACE, and where nothing happened."""
+    mine = shares[channel_id]
+    place = 1 + sum(other > mine for other in shares.values())
+    return place if mine > 0 and place <= LAST_PLACE else None
 
 
 def _many_members(facts: Facts, channel_id: str) -> Reason | None:

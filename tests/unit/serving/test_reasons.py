@@ -117,3 +117,12 @@ def test_every_feature_that_can_speak_for_an_item_has_words() -> None:
         assert weight < 0 or any(said(given, "channel", one, feature) for one in given.view.open_channels), feature
     for feature, weight in PRIORS["user"].items():
         assert weight < 0 or any(said(given, "user", one, feature) for one in ("bob", "cid", "dan")), feature
+
+
+def test_a_low_place_is_no_reason() -> None:
+    chat = office()
+    for number in range(6):
+        chat.channel(f"busy{number}", "dan")
+        for message in range(20):
+            chat.post("dan", f"busy{number}", f"b{number}-{message}")
+    assert said(facts(chat), "channel", "lobby", "popularity") == ""
