@@ -19,6 +19,7 @@ from quikapp_ml.api.schemas import component_schemas
 from quikapp_ml.api.telemetry import Telemetry
 from quikapp_ml.databricks_api import ROUTES as WORKSPACE_ROUTES
 from quikapp_ml.databricks_api.guard import AccessGuard
+from quikapp_ml.databricks_api.sharing import routes as sharing
 from quikapp_ml.errors import QuikAppMLError
 
 DESCRIPTION = """The intelligence of a team chat: send **events**, ask for **answers**.
@@ -35,6 +36,7 @@ ROUTERS = (
     feedback.router,
     health.router,
     metrics.router,
+    sharing.router,
 )
 
 TAGS = [
