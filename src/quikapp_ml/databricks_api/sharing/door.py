@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from quikapp_ml.databricks_api.sharing.errors import Refused
-from quikapp_ml.databricks_api.sharing.file_urls import FileClaim, FileUrls, UrlRefused, file_of_table
+from quikapp_ml.databricks_api.sharing.file_urls import FileClaim, FileUrls, file_of_table
 from quikapp_ml.databricks_api.sharing.reading import SharedTableReader
 from quikapp_ml.databricks_api.sharing.table_log import DataFile, TableLog
 from quikapp_ml.databricks_api.sharing.wire import Signed
-from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.errors import InvalidInput, NotFound, PermissionDenied
 from quikapp_ml.serving.access import digest_of
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.state.shares import Recipient, Recipients, Share, SharedTable, Shares
@@ -71,7 +71,7 @@ class SharingDoor:
         raise NotFound(f"schema {schema!r} of share {share!r} has no table {name[:255]!r}")
 
     def file(self, name: str, expires: str, signature: str) -> Path:
-        """The file behind a URL, as long as its recipient may still read that table. Raises UrlRefused or NotFound."""
+        """The file behind a URL, as long as its recipient may still read that table. Raises PermissionDenied or NotFound."""
         claim = self._urls.check(name, expires, signature)
         try:
             recipient = self._recipients.recipient(claim.recipient)
@@ -79,7 +79,7 @@ class SharingDoor:
             table = next(table for table in share.tables if table.table_id == claim.table_id)
             file = file_of_table(self._folder(table), claim.path)
         except (NotFound, StopIteration, InvalidInput):
-            raise UrlRefused("this table is not shared with you any longer") from None
+            raise PermissionDenied("this table is not shared with you any longer") from None
         if not file.is_file():
             raise NotFound("the file was removed since; ask for the table again")
         return file

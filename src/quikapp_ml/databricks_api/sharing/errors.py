@@ -11,15 +11,14 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quikapp_ml.databricks_api.sharing.file_urls import UrlRefused
-from quikapp_ml.errors import InvalidInput, NotFound, QuikAppMLError, Unavailable
+from quikapp_ml.errors import InvalidInput, NotFound, PermissionDenied, QuikAppMLError, Unavailable
 
 logger = logging.getLogger(__name__)
 
 _CODES: dict[type[QuikAppMLError], tuple[int, str]] = {
     InvalidInput: (400, "INVALID_PARAMETER_VALUE"),
     NotFound: (404, "RESOURCE_DOES_NOT_EXIST"),
-    UrlRefused: (403, "PERMISSION_DENIED"),
+    PermissionDenied: (403, "PERMISSION_DENIED"),
     Unavailable: (503, "TEMPORARILY_UNAVAILABLE"),
     QuikAppMLError: (500, "INTERNAL_ERROR"),
 }

@@ -12,17 +12,13 @@ from urllib.parse import unquote
 import orjson
 
 from quikapp_ml.databricks_api.sharing.wire import Signed
-from quikapp_ml.errors import InvalidInput, QuikAppMLError
+from quikapp_ml.errors import InvalidInput, PermissionDenied
 
 FILE_URL_SECONDS = 3600
 SIGNATURE = "X-Amz-Signature"
 """The name that Delta engines know signed URLs by: without it they look for the file on their own disk."""
 
 _PURPOSE = b"delta sharing: file URLs"
-
-
-class UrlRefused(QuikAppMLError):
-    """The URL is not one of ours, or its time is over."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +49,12 @@ class FileUrls:
         return Signed(url, expires * 1000)
 
     def check(self, name: str, expires: str, signature: str) -> FileClaim:
-        """The claim of a URL that is ours and not over. Raises UrlRefused."""
+        """The claim of a URL that is ours and not over. Raises PermissionDenied."""
         expected = self._signature(name, expires)
         if not secrets.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
-            raise UrlRefused("this URL was not made by this service, or was changed; ask for the table again")
+            raise PermissionDenied("this URL was not made by this service, or was changed; ask for the table again")
         if self._clock() >= int(expires):
-            raise UrlRefused("this URL has expired; ask for the table again")
+            raise PermissionDenied("this URL has expired; ask for the table again")
         return FileClaim(*orjson.loads(urlsafe_b64decode(name + "=" * (-len(name) % 4))))
 
     def _signature(self, name: str, expires: str) -> str:
