@@ -71,7 +71,7 @@ class SharingDoor:
         raise NotFound(f"schema {schema!r} of share {share!r} has no table {name[:255]!r}")
 
     def file(self, name: str, expires: str, signature: str) -> Path:
-        """The file behind a URL, as long as its recipient may still read that table. Raises PermissionDenied or NotFound."""
+        """The file behind a URL, while its recipient may read that table. Raises PermissionDenied or NotFound."""
         claim = self._urls.check(name, expires, signature)
         try:
             recipient = self._recipients.recipient(claim.recipient)
