@@ -134,8 +134,9 @@ class Service:
         self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
         payloads = PayloadLog(self.spool, self.home.secret())
         self.endpoints = EndpointHost(
-            self.state.endpoints, self.registry, self.models, payloads, settings.home / "endpoints"
-        )
+            self.state.endpoints, self.registry, self.models, payloads, settings.home / "endpoints",
+            lambda: not self._registering.is_alive(),
+        )  # fmt: skip
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]

@@ -14,6 +14,7 @@ from quikapp_ml.cli.wiring import wiring
 from quikapp_ml.errors import Conflict, NotFound
 from quikapp_ml.importers.delivery import deliver, intake_sink
 from quikapp_ml.importers.sample import SampleConfig, generate
+from quikapp_ml.serving.local_token import read_local_token
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
 
@@ -60,7 +61,7 @@ def env() -> None:
     if running is None or not running.url:
         raise NotFound(f"no service runs on the home {settings.home}; start one with: quikapp-ml serve")
     typer.echo(f"export DATABRICKS_HOST={running.url}")
-    typer.echo("export DATABRICKS_TOKEN=local  # clients insist on one; the service does not ask for it yet")
+    typer.echo(f"export DATABRICKS_TOKEN={read_local_token(settings.home)}")
     typer.echo(f"export MLFLOW_TRACKING_URI={settings.mlflow_uri}")
     typer.echo(f"export QUIKAPP_ML_HOME={settings.home}")
 

@@ -53,6 +53,7 @@ async def list_serving_endpoints(request: Request) -> Response:
 async def create_serving_endpoint(request: Request) -> Response:
     """Make an endpoint; its versions are loaded while the client waits by asking again."""
     name, wanted, given_tags, description = read_endpoint(await read_body(request))
+    request.path_params["name"] = name  # for the audit log
     host, caller = _host(request), caller_of(request)
     record = await run_in_threadpool(host.create, name, wanted, caller.name, given_tags, description)
     return _described(request, record)

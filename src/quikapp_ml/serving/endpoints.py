@@ -38,7 +38,10 @@ _USERS = "group:users"
 
 
 class EndpointHost:
-    """All endpoints of this service. Changes are made in any thread but the event loop's, which answers requests."""
+    """All endpoints of this service. Changes are made in any thread but the event loop's, which answers requests.
+
+    `is_complete` says whether the registry has all models that come with the service.
+    """
 
     def __init__(
         self,
@@ -47,14 +50,14 @@ class EndpointHost:
         models: ModelHost,
         payloads: PayloadLog,
         cache: Path,
-        idle_seconds: float = IDLE_SECONDS,
+        is_complete: Callable[[], bool] = lambda: True,
     ) -> None:
         self._records = records
         self._registry = registry
         self._models = models
         self._payloads = payloads
         self._artefacts = Artefacts(registry, cache)
-        self._idle_seconds = idle_seconds
+        self._is_complete = is_complete
         self._executor = ThreadPoolExecutor(LOADERS, thread_name_prefix="endpoint-loader")
         self._built_in: dict[str, BuiltIn] = {}
         self._built_in_telemetry: dict[str, EntityTelemetry] = {}
@@ -150,7 +153,7 @@ class EndpointHost:
         now = datetime.now(UTC)
         if any(record.name == name for record in self._records.all()):
             raise AlreadyExists(f"there is a serving endpoint {name!r} already")
-        config = None if wanted is None else checked_config(wanted, 1, creator, now, self._registry)
+        config = None if wanted is None else self._checked(wanted, 1, creator)
         record = EndpointRecord(
             name=name,
             endpoint_id=uuid.uuid4().hex,
@@ -176,7 +179,7 @@ class EndpointHost:
         self._refuse_built_in(name)
         before = self._records.get(name)
         number = max((config.version for config in (before.active, before.pending) if config is not None), default=0)
-        config = checked_config(wanted, number + 1, caller, datetime.now(UTC), self._registry)
+        config = self._checked(wanted, number + 1, caller)
 
         def begin(record: EndpointRecord) -> EndpointRecord:
             if record.pending is not None and not record.failure:
@@ -208,6 +211,14 @@ class EndpointHost:
             self._known.pop(name, None)
             self._active.pop(name, None)
             self._pending.pop(name, None)
+
+    def _checked(self, wanted: WantedConfig, version: int, creator: str) -> EndpointConfig:
+        try:
+            return checked_config(wanted, version, creator, datetime.now(UTC), self._registry)
+        except NotFound as error:
+            if self._is_complete():
+                raise
+            raise Unavailable(f"{error}; models are still being registered, try again in a second", 1) from None
 
     def _refuse_built_in(self, name: str) -> None:
         if name in self._built_in:
@@ -285,7 +296,7 @@ class EndpointHost:
         while not self._closing.wait(SWEEP_SECONDS):
             for deployment in list(self._active.values()):
                 for served in deployment.served.values():
-                    served.scale_to_zero(self._idle_seconds)
+                    served.scale_to_zero(IDLE_SECONDS)
 
     def _forget_artefacts(self) -> None:
         try:

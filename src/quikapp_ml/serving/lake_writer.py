@@ -179,7 +179,7 @@ def arrow_rows(frames: Sequence[Frame], columns: pa.Schema) -> pa.Table:
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(body) + 1),
             parse_options=pyarrow.json.ParseOptions(explicit_schema=readable, unexpected_field_behavior="error"),
         )
-        return rows if readable == columns else rows.cast(columns)
+        return rows if readable == columns else _converted(rows, columns)
     except pa.ArrowInvalid as error:
         raise Damaged(
             f"frames {frames[0].sequence} to {frames[-1].sequence} do not fit {frames[0].table}: {error}"
@@ -191,6 +191,21 @@ def _readable(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_map(kind):
         return pa.list_(pa.struct([pa.field("key", kind.key_type, nullable=False), pa.field("value", kind.item_type)]))
     return pa.timestamp("s") if pa.types.is_date32(kind) else kind
+
+
+def _converted(rows: pa.Table, columns: pa.Schema) -> pa.Table:
+    """What was read, in the types of the columns; Arrow casts no lists to maps."""
+    arrays = [
+        pa.array([_pairs(value) for value in rows[column.name].to_pylist()], column.type)
+        if pa.types.is_map(column.type)
+        else rows[column.name].cast(column.type)
+        for column in columns
+    ]
+    return pa.table(arrays, schema=columns)
+
+
+def _pairs(entries: list[dict[str, object]] | None) -> list[tuple[object, object]] | None:
+    return None if entries is None else [(entry["key"], entry["value"]) for entry in entries]
 
 
 def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
