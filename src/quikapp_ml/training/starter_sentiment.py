@@ -15,8 +15,8 @@ from quikapp_ml.training.corpora import Labelled, held_out, read_labelled
 from quikapp_ml.training.linear import Fitted, Hold, balanced, fit_classes
 from quikapp_ml.training.measures import macro_f1, macro_recall, with_interval
 from quikapp_ml.training.sentiment import label_by_moods, sentiment_design
-from quikapp_ml.training.starter_spam import work_chat
 from quikapp_ml.training.starters import Starter
+from quikapp_ml.training.work_chat import work_chat
 
 HASHING = Hashing()
 HOLD = Hold(weights=3.0, biases=0.03)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from quikapp_ml.training.linear import Fitted, Hold, calibrate, fit_binary
 from quikapp_ml.training.measures import average_precision, macro_f1, with_interval
 from quikapp_ml.training.spam import text_design
 from quikapp_ml.training.starters import Starter
+from quikapp_ml.training.work_chat import bare_links, with_links, work_chat
 
 HASHING = Hashing()
 SPAM_HOLD = Hold(weights=0.3, biases=0.003)
@@ -26,16 +26,8 @@ DEVELOPER_IMPORTANCE = 0.5
 LINKED_IMPORTANCE = 1.0
 BARE_LINK_IMPORTANCE = 1.0
 N_LINKED = 1_200
-N_BARE = 100
 EXPECTED_SPAM_RATIO = 0.1
 """The share of spam among checked messages that probabilities are honest for; it is higher in the corpora."""
-
-WORK_HOSTS = (
-    "github.com", "gitlab.com", "docs.google.com", "stackoverflow.com", "wiki.example.org", "jira.example.com",
-    "en.wikipedia.org", "developer.mozilla.org", "docs.python.org", "figma.com", "notion.so", "medium.com",
-    "blog.example.net", "youtube.com", "www.meetup.com", "zoom.us", "news.ycombinator.com", "twitter.com", "arxiv.org",
-    "kubernetes.io", "example.io",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,24 +44,6 @@ class Lesson:
         return np.array([row.label == self.positive for row in self.rows], dtype=float)
 
 
-def work_chat(label: str = "spam") -> list[Labelled]:
-    """Lines of work chat and of chat spam that were written for this project; rows without that label are left out."""
-    with as_file(files("quikapp_ml.training") / "work_chat.tsv") as path:
-        return [row for row in read_labelled(path, label) if row.label]
-
-
-def with_links(rows: Sequence[Labelled]) -> list[Labelled]:
-    """The same ordinary texts with a link before or after them: a link alone is no spam.
-
-    Every link leads elsewhere, so that it is links that are learnt to be ordinary, not a few hosts.
-    """
-    linked = []
-    for number, row in enumerate(rows):
-        url = f"http://site{number}.example/a"
-        linked.append(Labelled("ham", f"{row.text} {url}" if number % 2 else f"<{url}> {row.text}"))
-    return linked
-
-
 def make_spam_starter(data: Path) -> Starter:
     """Fit on the training parts, calibrate and measure on the held-out ones."""
     sms, sms_out = held_out(read_labelled(data / "spam" / "sms_spam_dev.tsv.gz"))
@@ -79,8 +53,6 @@ def make_spam_starter(data: Path) -> Starter:
     )
     chat = work_chat()
     ordinary = [row for row in chat if row.label == "ham"]
-    hosts = [*WORK_HOSTS, *(f"bare{number}.example" for number in range(N_BARE))]
-    bare = [Labelled("ham", f"https://{host}/b") for host in hosts]
     spam = _fit(
         [
             Lesson(sms, "spam"),
@@ -88,7 +60,7 @@ def make_spam_starter(data: Path) -> Starter:
             Lesson(chat, "spam", WORK_CHAT_IMPORTANCE),
             Lesson(developers, "spam", DEVELOPER_IMPORTANCE),
             Lesson(with_links([*ordinary, *developers[:N_LINKED]]), "spam", LINKED_IMPORTANCE),
-            Lesson(bare, "spam", BARE_LINK_IMPORTANCE),
+            Lesson(bare_links(), "spam", BARE_LINK_IMPORTANCE),
         ],
         SPAM_HOLD,
     )

@@ -1,6 +1,7 @@
 """The spam recipe over a small chat whose spammers can be told by a word, or by how they behave."""
 
 from datetime import timedelta
+from importlib.resources import as_file, files
 from typing import Any
 
 import pyarrow as pa
@@ -97,6 +98,21 @@ def test_few_labels_change_little() -> None:
     for text in ("offer", "hello anybody", ""):
         assert learnt.logit(text) == pytest.approx(previous.logit(text), abs=0.2)
     assert 0.1 < learnt.logit("my quokka") - previous.logit("my quokka") < 2.0
+
+
+def test_a_campaign_of_links_does_not_make_every_link_spam() -> None:
+    chat, labels = chat_with_spam()
+    for row in labels:
+        if row["label"] == "spam":
+            row["content"] += f" http://quokkas.example/{row['message_id']}"
+    with as_file(files("quikapp_ml.starter_models") / SpamClassifier.name) as folder:
+        previous = SpamClassifier.load(folder)
+    learnt = RECIPE.fit(RECIPE.examples(lake_of(chat, labels)), previous)
+    assert learnt.logit("buy a quokka http://quokkas.example/3") > previous.logit(
+        "buy a quokka http://quokkas.example/3"
+    )
+    for text in ("can you look at https://github.com/acme/api/pull/12 please?", "https://docs.acme.example/page"):
+        assert learnt.check(text).probability < 0.5
 
 
 def test_too_few_labels_are_counted_in_the_refusal() -> None:

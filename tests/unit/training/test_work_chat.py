@@ -4,7 +4,7 @@ from quikapp_ml.entities.decisions import SENTIMENT_LABELS
 from quikapp_ml.models.text import LINK, tokenise
 from quikapp_ml.training.corpora import Labelled
 from quikapp_ml.training.starter_sentiment import with_moods
-from quikapp_ml.training.starter_spam import with_links, work_chat
+from quikapp_ml.training.work_chat import with_links, work_chat
 
 
 def test_the_lines_written_for_it_are_enough_and_differ() -> None:
