@@ -142,7 +142,7 @@ def capabilities(header: Annotated[str, Header(alias=CAPABILITIES)] = "") -> Cap
 Understood = Annotated[Capabilities, Depends(capabilities)]
 
 
-@router.get(TABLE)
+@router.api_route(TABLE, methods=["GET", "HEAD"])
 def get_version_as_of_old(table_reader: Reader) -> Response:
     """The newest version, as old readers ask for it: with HEAD."""
     return Response(headers={VERSION: str(table_reader.version())})
@@ -188,7 +188,7 @@ class SharedFile(FileResponse):
         await super().__call__({**scope, "method": scope.get("method_asked", scope["method"])}, receive, send)
 
 
-@router.get("/files/{name}.parquet")
+@router.api_route("/files/{name}.parquet", methods=["GET", "HEAD"])
 def get_file(
     door: Door, name: str, expires: str = "", signature: Annotated[str, Query(alias=SIGNATURE)] = ""
 ) -> SharedFile:
