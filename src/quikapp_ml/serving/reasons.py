@@ -18,6 +18,8 @@ N_CLOSEST = 10
 LAST_PLACE = 5
 """A place below it is nothing to boast of."""
 NEW_DAYS = 30
+QUIET_DAYS = 30
+"""Where the newest message is older than this, the chat is asleep."""
 _UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -186,9 +188,11 @@ def _in_current_channel(facts: Facts, user_id: str) -> Reason | None:
 
 
 def _written(facts: Facts, item: Conversation) -> Reason:
-    ago = _ago(facts.view.now - item.last_at)
-    is_thread = item.last_at > item.message.posted_at
-    return Reason("recent", f"Somebody answered {ago}" if is_thread else f"Written {ago}")
+    seconds = facts.view.now - item.last_at
+    said = f"{'somebody answered' if item.last_at > item.message.posted_at else 'written'} {_ago(seconds)}"
+    if seconds > QUIET_DAYS * 86_400:  # ages are judged beside the newest item: in a chat asleep, old ones are new
+        said = f"among the newest that you can see, {said}"
+    return Reason("recent", said[0].upper() + said[1:])
 
 
 def _by_collaborator(facts: Facts, item: Conversation) -> Reason | None:

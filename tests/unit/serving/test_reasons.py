@@ -96,6 +96,16 @@ def test_messages(feature: str, place: tuple[str, str], text: str) -> None:
     assert said(facts(chat, here="home"), "message", conversation(chat, *place), feature) == text
 
 
+def test_in_a_chat_asleep_the_newest_message_is_not_praised_for_its_age_alone() -> None:
+    chat = office()
+    asked = conversation(chat, "home", "h1")
+    chat.wait(days=800)
+
+    reason = reasons_for(facts(chat), "message", asked, {"recency": 1.0})[0]
+
+    assert (reason.code, reason.text) == ("recent", "Among the newest that you can see, written 2 years ago")
+
+
 def test_the_strongest_come_first_and_never_more_than_three() -> None:
     strengths = {"reach": 0.1, "team": 3.0, "popularity": 2.0, "first_steps": 1.9, "joins": 1.0, "newness": -1.0}
     reasons = reasons_for(facts(office()), "channel", "craft", strengths)
