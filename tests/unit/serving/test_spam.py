@@ -114,7 +114,7 @@ def test_an_insult_is_flagged_without_being_spam() -> None:
     ("probability", "offensive", "action"),
     [
         (0.0, 0.0, "allow"), (0.499, 0.89, "allow"), (0.499, 0.9, "flag"), (0.5, 0.0, "flag"), (0.79, 1.0, "flag"),
-        (0.8, 0.0, "throttle"), (0.95, 0.0, "hold"), (0.98, 1.0, "hold"), (0.99, 0.0, "block"), (1.0, 0.0, "block"),
+        (0.8, 0.0, "throttle"), (0.95, 0.0, "hold"), (0.994, 1.0, "hold"), (0.995, 0.0, "block"), (1.0, 0.0, "block"),
     ],
 )  # fmt: skip
 def test_actions_by_probability(probability: float, offensive: float, action: str) -> None:
