@@ -22,7 +22,7 @@ from quikapp_ml.serving.spam_rules import RULES_BIAS, rule_evidence
 
 SPAM_FROM = 0.5
 ACTIONS: tuple[tuple[float, SpamAction], ...] = (
-    (0.99, "block"),
+    (0.995, "block"),
     (0.95, "hold"),
     (0.8, "throttle"),
     (SPAM_FROM, "flag"),
