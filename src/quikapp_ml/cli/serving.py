@@ -97,7 +97,9 @@ def _run(service: Service, listener: socket.socket, *, show_examples: bool) -> N
     host, port = listener.getsockname()[:2]
     url = f"http://{host}:{port}"
     service.announce(url)
-    config = uvicorn.Config(create_app(service), loop="uvloop", http="httptools", access_log=False, log_config=None)
+    config = uvicorn.Config(
+        create_app(service), loop="uvloop", http="httptools", access_log=False, log_config=None, proxy_headers=False
+    )
     if show_examples:
         _show_examples(service, url)
     else:

@@ -55,15 +55,21 @@ class AuditTrail:
         self._noted.set()
 
     def drain(self) -> int:
-        """Move what waits to the table and return the number of entries. Raises what the stores raise."""
+        """Move what waits to the table and return the number of entries moved. Raises what the stores raise."""
         moved = 0
+        writer = f"audit-{self._log.store_id}"
         while waiting := self._log.waiting():
-            last = waiting[-1][0]
-            rows = pa.Table.from_pylist([_row(entry) for _, entry in waiting], schema=AUDIT.columns)
             self._lake.ensure(AUDIT)
-            self._lake.append(AUDIT.name, rows, Transaction(f"audit-{self._log.store_id}", last))
+            last = waiting[-1][0]
+            # A crash between the commit and the forgetting leaves entries that are in the table.
+            written = self._lake.transaction_number(AUDIT.name, writer) or 0
+            rows = [_row(entry) for number, entry in waiting if number > written]
+            if rows:
+                self._lake.append(
+                    AUDIT.name, pa.Table.from_pylist(rows, schema=AUDIT.columns), Transaction(writer, last)
+                )
             self._log.forget(last)
-            moved += len(waiting)
+            moved += len(rows)
         return moved
 
     def close(self) -> None:
