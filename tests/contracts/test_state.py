@@ -3,14 +3,19 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from quikapp_ml.errors import Conflict, InvalidInput, NotFound, StorageFailed
+from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.state import open_state
+from quikapp_ml.stores.state.audit import AuditEntry
 from quikapp_ml.stores.state.base import ControlState, JobRuns, RunState
+from quikapp_ml.stores.state.endpoints import AutoCapture, EndpointConfig, EndpointRecord, ServedEntity
+from quikapp_ml.stores.state.tokens import Token
 
 NIGHT = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
 LATER = NIGHT + timedelta(minutes=3)
@@ -159,3 +164,103 @@ def test_an_unknown_scheme_is_refused_without_showing_credentials() -> None:
     with pytest.raises(InvalidInput, match="'mongodb' is unknown; use one of") as refused:
         open_state("mongodb://user:secret@host/db")
     assert "secret" not in str(refused.value)
+
+
+def _token(number: int, **more: Any) -> Token:
+    given: dict[str, Any] = {
+        "token_id": f"t-{number}", "digest": f"{number:064x}", "owner": "ann", "scopes": ("sql", "mlflow"),
+        "created_at": NIGHT + timedelta(minutes=number),
+    }  # fmt: skip
+    return Token(**{**given, **more})
+
+
+def test_tokens_are_kept_newest_first_and_revoked_once(state: ControlState) -> None:
+    first, second = _token(1), _token(2, expires_at=LATER, comment="for the laptop")
+    state.tokens.add(first)
+    state.tokens.add(second)
+    assert state.tokens.all() == [second, first]
+    revoked = state.tokens.revoke("t-1", LATER)
+    assert (revoked.revoked_at, state.tokens.all()[1]) == (LATER, revoked)
+    assert state.tokens.revoke("t-1", LATER + timedelta(days=1)) == revoked
+    assert not revoked.is_valid(NIGHT) and second.is_valid(NIGHT) and not second.is_valid(LATER)
+
+
+def test_a_token_has_an_id_and_a_digest_of_its_own(state: ControlState) -> None:
+    state.tokens.add(_token(1))
+    for taken in (_token(1, digest="f" * 64), _token(2, digest=f"{1:064x}")):
+        with pytest.raises(AlreadyExists):
+            state.tokens.add(taken)
+    with pytest.raises(NotFound, match="t-9"):
+        state.tokens.revoke("t-9", NIGHT)
+
+
+def _endpoint(name: str, **more: Any) -> EndpointRecord:
+    entity = ServedEntity("v1", "spam-classifier", 1, "ann", NIGHT, True, {"workload_size": "Small"})
+    config = EndpointConfig(1, (entity,), {"v1": 100}, NIGHT, AutoCapture("quikapp_ml", "serving", "spam"))
+    given: dict[str, Any] = {
+        "name": name, "endpoint_id": f"id of {name}", "creator": "ann", "created_at": NIGHT, "updated_at": NIGHT,
+        "pending": config, "tags": {"team": "ä"}, "grants": {"user:bob": "CAN_QUERY"},
+    }  # fmt: skip
+    return EndpointRecord(**{**given, **more})
+
+
+def test_endpoints_come_back_as_they_were_kept(state: ControlState) -> None:
+    second, first = _endpoint("b"), _endpoint("a", description="first", failure="it is too large")
+    state.endpoints.create(second)
+    state.endpoints.create(first)
+    assert state.endpoints.all() == [first, second]
+    assert state.endpoints.get("a") == first
+    with pytest.raises(AlreadyExists):
+        state.endpoints.create(_endpoint("a"))
+
+
+def test_who_changes_an_endpoint_must_have_seen_the_newest_one(state: ControlState) -> None:
+    record = _endpoint("a")
+    state.endpoints.create(record)
+    changed = state.endpoints.replace(replace(record, active=record.pending, pending=None))
+    assert (changed.revision, state.endpoints.get("a")) == (2, changed)
+    with pytest.raises(Conflict):
+        state.endpoints.replace(replace(record, description="late"))
+    with pytest.raises(Conflict):
+        state.endpoints.replace(replace(changed, endpoint_id="that of another one of this name"))
+    assert state.endpoints.get("a") == changed
+
+
+def test_a_deleted_endpoint_is_not_found(state: ControlState) -> None:
+    record = _endpoint("a")
+    state.endpoints.create(record)
+    state.endpoints.delete("a")
+    assert state.endpoints.all() == []
+    for gone in (state.endpoints.get, state.endpoints.delete):
+        with pytest.raises(NotFound):
+            gone("a")
+    with pytest.raises(NotFound):
+        state.endpoints.replace(record)
+
+
+def test_audit_entries_wait_in_order_until_they_are_forgotten(state: ControlState) -> None:
+    entries = [
+        AuditEntry(f"e-{n}", NIGHT, "accounts", "createToken", "ann", 200, parameters={"n": str(n)}) for n in range(3)
+    ]
+    for entry in entries:
+        state.audit.append(entry)
+    waiting = state.audit.waiting()
+    assert [entry for _, entry in waiting] == entries
+    assert state.audit.waiting(limit=2) == waiting[:2]
+    state.audit.forget(waiting[1][0])
+    assert state.audit.waiting() == waiting[2:]
+    state.audit.forget(waiting[2][0])
+    state.audit.append(entries[0])
+    assert state.audit.waiting()[0][0] > waiting[2][0]
+
+
+def test_the_audit_log_of_a_database_keeps_its_name(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    names = []
+    for _ in range(2):
+        opened = open_state(url)
+        names.append(opened.audit.store_id)
+        opened.close()
+    other = open_state(f"sqlite:///{tmp_path / 'other.db'}")
+    assert names[0] == names[1] != other.audit.store_id
+    other.close()
