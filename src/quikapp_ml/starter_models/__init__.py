@@ -1,0 +1,1 @@
+"""Small trained models with their cards, so that a fresh machine answers at once."""
