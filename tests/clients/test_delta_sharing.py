@@ -176,7 +176,7 @@ def test_what_the_service_itself_writes_can_be_shared(provider: Provider) -> Non
     while not (rows := ask(reader, "load_as_pandas", "chat.log.happenings")):
         assert time.monotonic() < deadline, "the event never came into the table"
     assert [row["event_id"] for row in rows] == ["E1"]
-    with pytest.raises(ReaderFailed, match="history of table log[.]happenings is not shared"):
+    with pytest.raises(ReaderFailed, match=r"history of table log\.happenings is not shared"):
         ask(reader, "load_as_pandas", "chat.log.happenings", version=0)
 
 
