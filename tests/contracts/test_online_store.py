@@ -2,22 +2,37 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quikapp_ml.errors import StorageFailed
+from quikapp_ml.errors import Conflict, InvalidInput, StorageFailed
 from quikapp_ml.stores.online import open_online_store
 from quikapp_ml.stores.online.base import OnlineStore
+from support.servers import StoreServers
+
+KEPT = ["sqlite", "redis", "postgres"]
+"""Stores whose documents outlive the process."""
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnlineStore]:
-    store = open_online_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'online.db'}")
+def _url(kind: str, servers: StoreServers, folder: Path) -> str:
+    embedded = {"memory": "memory://", "sqlite": f"sqlite:///{folder / 'online.db'}"}
+    return embedded.get(kind) or servers[kind].new_url()
+
+
+@pytest.fixture(params=["memory", *KEPT])
+def store(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[OnlineStore]:
+    store = open_online_store(_url(request.param, store_servers, tmp_path))
     yield store
     store.close()
+
+
+@pytest.fixture(params=KEPT)
+def url(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> str:
+    return _url(request.param, store_servers, tmp_path)
 
 
 def test_empty_at_first(store: OnlineStore) -> None:
@@ -102,6 +117,58 @@ def test_a_closed_store_refuses(store: OnlineStore) -> None:
         list(store.items("people"))
     with pytest.raises(StorageFailed):
         store.write({"people": {"ada": b"1"}})
+
+
+def test_a_store_belongs_to_the_first_that_claims_it(store: OnlineStore) -> None:
+    store.write({"people": {"ada": b"1"}}, checkpoint=3)
+    store.claim("spool-1")
+    store.claim("spool-1")
+    with pytest.raises(Conflict, match="belongs to another home"):
+        store.claim("spool-2")
+    store.write({"people": {"bob": b"2"}}, checkpoint=4)
+    assert store.checkpoint == 4
+    assert store.get("people", ["ada", "bob"]) == [b"1", b"2"]
+
+
+def test_clear_leaves_nothing_but_the_owner(store: OnlineStore) -> None:
+    store.claim("spool-1")
+    store.clear()
+    store.write({"people": {"ada": b"1"}, "": {"": b""}}, checkpoint=3)
+    store.clear()
+    assert store.checkpoint == 0
+    assert (store.count("people"), store.count("")) == (0, 0)
+    assert list(store.items("people")) == []
+    with pytest.raises(Conflict):
+        store.claim("spool-2")
+    store.write({"people": {"bob": b"2"}}, checkpoint=1)
+    assert (dict(store.items("people")), store.checkpoint) == ({"bob": b"2"}, 1)
+
+
+def test_a_key_that_is_no_text_is_refused(url: str) -> None:
+    with closing(open_online_store(url)) as store:
+        with pytest.raises(InvalidInput, match="not text"):
+            store.write({"people": {"ada": b"1", "\ud800": b"2"}})
+        assert store.count("people") == 0
+
+
+def test_documents_owner_and_checkpoint_survive_reopening(url: str) -> None:
+    with closing(open_online_store(url)) as store:
+        store.claim("spool-1")
+        store.write({"people": {"ada": b"1"}}, checkpoint=5)
+    with closing(open_online_store(url)) as again:
+        assert (dict(again.items("people")), again.checkpoint) == ({"ada": b"1"}, 5)
+        with pytest.raises(Conflict):
+            again.claim("spool-2")
+
+
+def test_a_second_opener_reads_all_of_a_write_or_nothing_of_it(url: str) -> None:
+    keys = [f"k{index}" for index in range(400)]
+    with closing(open_online_store(url)) as writer, closing(open_online_store(url)) as reader:
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(lambda: [writer.write({"n": dict.fromkeys(keys, b"%d" % n)}) for n in range(12)])
+            while not writing.done():
+                assert len(set(reader.get("n", keys))) == 1
+        assert set(reader.get("n", keys)) == {b"11"}
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,17 +10,28 @@ import pytest
 from quikapp_ml.errors import AlreadyExists, NotFound
 from quikapp_ml.stores.state import open_state
 from quikapp_ml.stores.state.base import ControlState
+from quikapp_ml.stores.state.database import METADATA
 from quikapp_ml.stores.state.shares import Recipient, RecipientToken, Share, SharedTable
+from support.servers import StoreServers
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ControlState]:
-    opened = open_state("memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'state.db'}")
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
+    opened = open_state("memory://" if request.param == "memory" else _url(request.param, store_servers, tmp_path))
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> str:
+    return _url(request.param, store_servers, tmp_path)
+
+
+def _url(kind: str, servers: StoreServers, folder: Path) -> str:
+    return f"sqlite:///{folder / 'state.db'}" if kind == "sqlite" else servers[kind].new_url()
 
 
 def share(name: str) -> Share:
@@ -169,8 +180,7 @@ def test_what_does_not_exist_is_not_found(state: ControlState) -> None:
             attempt()
 
 
-def test_shares_outlive_the_process_that_made_them(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'state.db'}"
+def test_shares_outlive_the_process_that_made_them(url: str) -> None:
     first = open_state(url)
     first.shares.create(share("sales"))
     first.close()
@@ -179,14 +189,13 @@ def test_shares_outlive_the_process_that_made_them(tmp_path: Path) -> None:
     second.close()
 
 
-def test_reading_waits_for_nobody_who_writes(tmp_path: Path) -> None:
+def test_reading_waits_for_nobody_who_writes(url: str) -> None:
     """A pipeline may hold the write lock; a request must be answered all the same."""
-    url = f"sqlite:///{tmp_path / 'state.db'}"
     state, writer = open_state(url), open_state(url)
     state.shares.create(share("sales"))
     found: list[Share] = []
     with writer.shares._engine.begin() as connection:  # type: ignore[attr-defined]
-        connection.exec_driver_sql("DELETE FROM shares")
+        connection.execute(METADATA.tables["shares"].delete())
         reader = threading.Thread(target=lambda: found.append(state.shares.share("sales")))
         reader.start()
         reader.join(timeout=5)

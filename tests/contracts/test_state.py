@@ -16,17 +16,26 @@ from quikapp_ml.stores.state.audit import AuditEntry
 from quikapp_ml.stores.state.base import ControlState, JobRuns, RunState
 from quikapp_ml.stores.state.endpoints import AutoCapture, EndpointConfig, EndpointRecord, ServedEntity
 from quikapp_ml.stores.state.tokens import Token
+from support.servers import StoreServers
 
 NIGHT = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
 LATER = NIGHT + timedelta(minutes=3)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ControlState]:
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'deep' / 'state.db'}"
-    opened = open_state(url)
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
+    opened = open_state("memory://" if request.param == "memory" else _url(request.param, store_servers, tmp_path))
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> str:
+    return _url(request.param, store_servers, tmp_path)
+
+
+def _url(kind: str, servers: StoreServers, folder: Path) -> str:
+    return f"sqlite:///{folder / 'deep' / 'state.db'}" if kind == "sqlite" else servers[kind].new_url()
 
 
 @pytest.fixture
@@ -92,6 +101,15 @@ def test_a_run_can_be_resumed_and_goes_on_numbering(runs: JobRuns) -> None:
     assert runs.start_task(run_id, "train", "", LATER).number == 2
 
 
+def test_text_that_postgres_cannot_hold_is_refused_and_changes_nothing(store_servers: StoreServers) -> None:
+    state = open_state(store_servers["postgres"].new_url())
+    run = state.job_runs.start_run("ml_pipeline", "manual", {}, NIGHT)
+    with pytest.raises(InvalidInput, match="does not take a value"):
+        state.job_runs.finish_run(run.run_id, RunState.FAILED, "a\x00b", LATER)
+    assert state.job_runs.run(run.run_id) == run
+    state.close()
+
+
 def test_times_come_back_in_utc(runs: JobRuns) -> None:
     cest = timezone(timedelta(hours=2))
     run = runs.start_run("ml_pipeline", "manual", {}, NIGHT.astimezone(cest))
@@ -112,8 +130,7 @@ def test_what_does_not_exist_is_not_found(runs: JobRuns) -> None:
         runs.finish_task(type(attempt)(**{**vars(attempt), "number": 7}), RunState.FAILED, "", NIGHT)
 
 
-def test_runs_survive_reopening(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'state.db'}"
+def test_runs_survive_reopening(url: str) -> None:
     first = open_state(url)
     run = first.job_runs.start_run("ml_pipeline", "manual", {"a": "b"}, NIGHT)
     first.close()
@@ -122,8 +139,7 @@ def test_runs_survive_reopening(tmp_path: Path) -> None:
     second.close()
 
 
-def test_two_openers_write_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'state.db'}"
+def test_two_openers_write_at_once(url: str) -> None:
     states = [open_state(url) for _ in range(2)]
 
     def start_many(runs: JobRuns) -> None:

@@ -8,7 +8,18 @@ Changes = Mapping[str, Mapping[str, bytes | None]]
 
 
 class OnlineStore(ABC):
-    """Documents (bytes) by namespace and key, and how far through the spool they have been brought."""
+    """Documents (bytes) by namespace and key, and how far through the spool they have been brought.
+
+    A store that does not answer makes every method raise StorageFailed within a few seconds, and is asked again by
+    the next call.
+    """
+
+    @abstractmethod
+    def claim(self, owner: str) -> None:
+        """Say whose documents these are: the spool (its `writer_id`) that the checkpoint counts in.
+
+        The first to claim a store keeps it, over restarts. Raises Conflict for another.
+        """
 
     @abstractmethod
     def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
@@ -29,6 +40,10 @@ class OnlineStore(ABC):
         Raises StorageFailed when the store does not take it.
         """
 
+    @abstractmethod
+    def clear(self) -> None:
+        """Take all documents away and set the checkpoint to 0, in one transaction; the owner stays."""
+
     @property
     @abstractmethod
     def checkpoint(self) -> int:
@@ -36,7 +51,7 @@ class OnlineStore(ABC):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Whether the store can be read now."""
+        """Whether the store can be read now, and has what this process wrote."""
 
     @abstractmethod
     def close(self) -> None:

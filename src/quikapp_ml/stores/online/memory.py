@@ -5,6 +5,7 @@ from threading import Lock
 
 from quikapp_ml.errors import StorageFailed
 from quikapp_ml.stores.online.base import Changes, OnlineStore
+from quikapp_ml.stores.online.remote import taken
 
 
 class MemoryOnlineStore(OnlineStore):
@@ -13,8 +14,16 @@ class MemoryOnlineStore(OnlineStore):
     def __init__(self) -> None:
         self._documents: dict[str, dict[str, bytes]] = {}
         self._checkpoint = 0
+        self._owner: str | None = None
         self._lock = Lock()
         self._is_closed = False
+
+    def claim(self, owner: str) -> None:
+        """Remember the owner."""
+        self._check_open()
+        if self._owner not in {None, owner}:
+            raise taken("memory://")
+        self._owner = owner
 
     def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
         """Documents in the order of the keys."""
@@ -48,6 +57,12 @@ class MemoryOnlineStore(OnlineStore):
                 else:
                     kept[key] = document
             self._checkpoint = self._checkpoint if checkpoint is None else checkpoint
+
+    def clear(self) -> None:
+        """Forget all documents."""
+        with self._lock:
+            self._check_open()
+            self._documents, self._checkpoint = {}, 0
 
     @property
     def checkpoint(self) -> int:

@@ -8,6 +8,7 @@ from threading import Lock
 
 from quikapp_ml.errors import Damaged, InvalidInput, StorageFailed
 from quikapp_ml.stores.online.base import Changes, OnlineStore
+from quikapp_ml.stores.online.remote import taken
 
 KEYS_A_QUERY = 500
 DOCUMENTS_A_PAGE = 2_000
@@ -48,6 +49,14 @@ class SQLiteOnlineStore(OnlineStore):
                 self._writer.close()
                 raise
 
+    def claim(self, owner: str) -> None:
+        """Keep the owner's name as another row of `meta`."""
+        with self._write_lock, self._storage(), self._transaction():
+            self._writer.execute("INSERT OR IGNORE INTO meta VALUES ('owner', ?)", (owner,))
+            (found,) = self._writer.execute("SELECT value FROM meta WHERE name = 'owner'").fetchone()
+        if found != owner:
+            raise taken(str(self._path))
+
     def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
         """Documents in the order of the keys."""
         found: dict[str, bytes] = {}
@@ -80,6 +89,12 @@ class SQLiteOnlineStore(OnlineStore):
             self._writer.executemany("DELETE FROM documents WHERE namespace = ? AND key = ?", gone)
             if checkpoint is not None:
                 self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?)", (checkpoint,))
+
+    def clear(self) -> None:
+        """Empty the tables but for the owner."""
+        with self._write_lock, self._storage(), self._transaction():
+            self._writer.execute("DELETE FROM documents")
+            self._writer.execute("DELETE FROM meta WHERE name = 'checkpoint'")
 
     @property
     def checkpoint(self) -> int:

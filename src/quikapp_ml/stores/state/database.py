@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from quikapp_ml.errors import Conflict, StorageFailed
+from quikapp_ml.errors import Conflict, InvalidInput, StorageFailed
 
 SCHEMA_VERSION = 1
-_BUSY_SECONDS = 15
-_READS_ONLY = "reads_only"
+READS_ONLY = "reads_only"
+"""Execution option of a transaction that writes nothing."""
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -38,29 +36,15 @@ METADATA = sa.MetaData()
 _schema_version = sa.Table("schema_version", METADATA, sa.Column("version", sa.Integer, primary_key=True))
 
 
-def open_database(url: sa.URL) -> sa.Engine:
-    """Connect to the database and make the tables that it lacks. Raises Conflict when a newer program made it."""
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_writing)
+def open_database(engine: sa.Engine) -> sa.Engine:
+    """Make the tables that the database lacks. Raises Conflict when a newer program made it."""
     with transaction(engine) as connection:
+        schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
+        if schema is not None:
+            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
         METADATA.create_all(connection)
-        _check_schema_version(connection, url)
+        _check_schema_version(connection, engine.url)
     return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """WAL lets the service read while a pipeline writes; SQLite leaves foreign keys unchecked unless told."""
-    connection.isolation_level = None  # SQLAlchemy begins transactions itself, see `_begin_writing`
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_writing(connection: sa.Connection) -> None:
-    """Take the write lock at once: a transaction that reads first and writes later could be refused half-way."""
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(_READS_ONLY) else "BEGIN IMMEDIATE")
 
 
 def _check_schema_version(connection: sa.Connection, url: sa.URL) -> None:
@@ -84,7 +68,7 @@ def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One transaction that only reads, and waits for no writer. Raises StorageFailed like `transaction`."""
-    reader = engine.execution_options(**{_READS_ONLY: True})
+    reader = engine.execution_options(**{READS_ONLY: True})
     with _named(engine), reader.begin() as connection:
         yield connection
 
@@ -93,6 +77,8 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 def _named(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
+    except DataError as error:
+        raise InvalidInput(f"the state database does not take a value: {error.orig}") from error
     except SQLAlchemyError as error:
         where = engine.url.render_as_string(hide_password=True)
         raise StorageFailed(f"the state database {where} does not answer: {error}") from error

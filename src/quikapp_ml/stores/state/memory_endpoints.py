@@ -14,8 +14,9 @@ class MemoryEndpointRecords(EndpointRecords):
 
     def create(self, record: EndpointRecord) -> None:
         """Keep it."""
-        if self._records.setdefault(record.name, record) is not record:
+        if record.name in self._records:
             raise AlreadyExists(f"there is a serving endpoint {record.name!r} already")
+        self._records[record.name] = record
 
     def get(self, name: str) -> EndpointRecord:
         """As kept."""

@@ -1,10 +1,11 @@
 """Shares and recipients in dictionaries."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from quikapp_ml.errors import AlreadyExists, NotFound
-from quikapp_ml.stores.state.shares import Recipient, Recipients, RecipientToken, Share, SharedTable, Shares
+from quikapp_ml.stores.state.shares import Recipient, Recipients, RecipientToken, Share, ShareChange, Shares
 
 
 class MemoryShares(Shares):
@@ -20,9 +21,23 @@ class MemoryShares(Shares):
             raise AlreadyExists(f"there is a share {share.name!r} already")
         self._shares[share.name] = replace(share, tables=(), recipients=())
 
-    def describe(self, name: str, owner: str, comment: str) -> Share:
-        """Change two fields."""
-        self._shares[name] = replace(self._require(name), owner=owner, comment=comment)
+    def change(self, name: str, change: ShareChange) -> Share:
+        """Build the changed one, then keep it."""
+        kept = self._require(name)
+        tables = {(table.schema, table.name): table for table in kept.tables}
+        for key in change.removed:
+            if tables.pop(key, None) is None:
+                raise NotFound(f"share {name!r} has no table {'.'.join(key)}")
+        for table in change.added:
+            if (table.schema, table.name) in tables:
+                raise AlreadyExists(f"share {name!r} has a table {table.schema}.{table.name} already")
+            tables[table.schema, table.name] = table
+        self._shares[name] = replace(
+            kept,
+            owner=kept.owner if change.owner is None else change.owner,
+            comment=kept.comment if change.comment is None else change.comment,
+            tables=tuple(tables[key] for key in sorted(tables)),
+        )
         return self.share(name)
 
     def remove(self, name: str) -> None:
@@ -40,33 +55,14 @@ class MemoryShares(Shares):
         """By name."""
         return [self.share(name) for name in sorted(self._shares)]
 
-    def add_table(self, share: str, table: SharedTable) -> None:
-        """Keep it in its place."""
-        kept = self._require(share)
-        if any((each.schema, each.name) == (table.schema, table.name) for each in kept.tables):
-            raise AlreadyExists(f"share {share!r} has a table {table.schema}.{table.name} already")
-        tables = sorted((*kept.tables, table), key=lambda each: (each.schema, each.name))
-        self._shares[share] = replace(kept, tables=tuple(tables))
-
-    def remove_table(self, share: str, schema: str, name: str) -> None:
-        """Keep the others."""
-        kept = self._require(share)
-        others = tuple(each for each in kept.tables if (each.schema, each.name) != (schema, name))
-        if len(others) == len(kept.tables):
-            raise NotFound(f"share {share!r} has no table {schema}.{name}")
-        self._shares[share] = replace(kept, tables=others)
-
-    def grant(self, share: str, recipient: str) -> None:
-        """Keep the pair."""
-        self._require(share)
-        self._recipients.recipient(recipient)
-        self._recipients.grants.add((share, recipient))
-
-    def revoke(self, share: str, recipient: str) -> None:
-        """Forget the pair."""
-        self._require(share)
-        self._recipients.recipient(recipient)
-        self._recipients.grants.discard((share, recipient))
+    def change_grants(self, name: str, granted: Sequence[str], revoked: Sequence[str]) -> Share:
+        """Keep and forget pairs."""
+        self._require(name)
+        for recipient in (*granted, *revoked):
+            self._recipients.recipient(recipient)
+        self._recipients.grants |= {(name, recipient) for recipient in granted}
+        self._recipients.grants -= {(name, recipient) for recipient in revoked}
+        return self.share(name)
 
     def _require(self, name: str) -> Share:
         if name not in self._shares:
@@ -113,6 +109,17 @@ class MemoryRecipients(Recipients):
             if any(token.digest == digest for token in recipient.tokens):
                 return self.recipient(recipient.name)
         return None
+
+    def activate(self, activation: str, digest: str) -> Recipient:
+        """Look at all tokens."""
+        for kept in self._recipients.values():
+            for token in kept.tokens:
+                if activation and token.activation == activation:
+                    fetched = replace(token, digest=digest, activation="")
+                    tokens = tuple(fetched if each is token else each for each in kept.tokens)
+                    self._recipients[kept.name] = replace(kept, tokens=tokens)
+                    return self.recipient(kept.name)
+        raise NotFound("no token waits for this code")
 
     def expire_tokens(self, name: str, at: datetime, successor: RecipientToken | None = None) -> Recipient:
         """Shorten every token's life."""

@@ -1,6 +1,7 @@
 """What is shared with other organisations: shares of tables, and the recipients who may read them."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,6 +48,8 @@ class RecipientToken:
     created_at: datetime
     expires_at: datetime | None
     """From this moment on it is refused; None: never."""
+    activation: str = ""
+    """Digest of the code that the token can be fetched with, once; empty: it was fetched, or handed out at once."""
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it opens anything now."""
@@ -67,6 +70,17 @@ class Recipient:
     """Names of the shares that were granted, in order."""
 
 
+@dataclass(frozen=True)
+class ShareChange:
+    """What is to change in a share; None leaves a field as it is. Tables are removed before others are added."""
+
+    owner: str | None = None
+    comment: str | None = None
+    removed: tuple[tuple[str, str], ...] = ()
+    """Schema and name of each, as recipients see them."""
+    added: tuple[SharedTable, ...] = ()
+
+
 class Shares(ABC):
     """Shares, their tables and grants. Names are kept as given; callers bring them to lower case.
 
@@ -79,8 +93,11 @@ class Shares(ABC):
         """Keep a new share without tables and grants. Raises AlreadyExists when its name is taken."""
 
     @abstractmethod
-    def describe(self, name: str, owner: str, comment: str) -> Share:
-        """Change what is said about a share."""
+    def change(self, name: str, change: ShareChange) -> Share:
+        """Change a share, all of it or nothing.
+
+        Raises NotFound when a table to be removed is not in there, AlreadyExists when one to be added is.
+        """
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -95,20 +112,8 @@ class Shares(ABC):
         """All shares in the order of their names."""
 
     @abstractmethod
-    def add_table(self, share: str, table: SharedTable) -> None:
-        """Put a table into a share. Raises AlreadyExists when its schema and name are taken there."""
-
-    @abstractmethod
-    def remove_table(self, share: str, schema: str, name: str) -> None:
-        """Take a table out of a share. Raises NotFound when it is not in there."""
-
-    @abstractmethod
-    def grant(self, share: str, recipient: str) -> None:
-        """Let a recipient read the share. Granted twice, nothing changes."""
-
-    @abstractmethod
-    def revoke(self, share: str, recipient: str) -> None:
-        """Let a recipient read the share no longer. Revoked twice, nothing changes."""
+    def change_grants(self, name: str, granted: Sequence[str], revoked: Sequence[str]) -> Share:
+        """Let recipients read a share, or no longer, all of it or nothing. Done twice, nothing changes."""
 
 
 class Recipients(ABC):
@@ -137,6 +142,13 @@ class Recipients(ABC):
     @abstractmethod
     def by_digest(self, digest: str) -> Recipient | None:
         """The recipient who has a token of this digest, expired or not."""
+
+    @abstractmethod
+    def activate(self, activation: str, digest: str) -> Recipient:
+        """Give a token that waits for its code the digest of its text; the code opens nothing any more.
+
+        Raises NotFound when no token waits for this code.
+        """
 
     @abstractmethod
     def expire_tokens(self, name: str, at: datetime, successor: RecipientToken | None = None) -> Recipient:

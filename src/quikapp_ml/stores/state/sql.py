@@ -1,4 +1,4 @@
-"""Control state in an SQL database, by SQLAlchemy Core: a SQLite file by default."""
+"""Control state in an SQL database, by SQLAlchemy Core: a SQLite file, or a schema of PostgreSQL."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -116,8 +116,8 @@ class SqlJobRuns(JobRuns):
 class SqlControlState(ControlState):
     """One database; its tables are made when it is opened."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_database(sa.make_url(url))
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = open_database(engine)
         self._job_runs = SqlJobRuns(self._engine)
         self._tokens = SqlTokens(self._engine)
         self._endpoints = SqlEndpointRecords(self._engine)

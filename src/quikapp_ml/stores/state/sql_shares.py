@@ -1,5 +1,6 @@
 """Shares and recipients in an SQL database."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,15 @@ from sqlalchemy.exc import IntegrityError
 
 from quikapp_ml.errors import AlreadyExists, NotFound
 from quikapp_ml.stores.state.database import METADATA, UtcTime, reading, transaction
-from quikapp_ml.stores.state.shares import Recipient, Recipients, RecipientToken, Share, SharedTable, Shares
+from quikapp_ml.stores.state.shares import (
+    Recipient,
+    Recipients,
+    RecipientToken,
+    Share,
+    ShareChange,
+    SharedTable,
+    Shares,
+)
 
 _NAME = sa.String(255)
 
@@ -62,6 +71,7 @@ _recipient_tokens = sa.Table(
     sa.Column("digest", sa.String(64), nullable=False, unique=True),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("expires_at", UtcTime),
+    sa.Column("activation", sa.String(64), nullable=False),
 )
 
 
@@ -78,10 +88,18 @@ class SqlShares(Shares):
         with transaction(self._engine) as connection:
             _insert(connection, _shares, row, f"there is a share {share.name!r} already")
 
-    def describe(self, name: str, owner: str, comment: str) -> Share:
-        """Update one row."""
+    def change(self, name: str, change: ShareChange) -> Share:
+        """Update one row, delete and insert others, in one transaction."""
+        said = {field: value for field in ("owner", "comment") if (value := getattr(change, field)) is not None}
         with transaction(self._engine) as connection:
-            _change(connection, _shares, name, "share", owner=owner, comment=comment)
+            _require(connection, _shares, name, "share")
+            if said:
+                connection.execute(_shares.update().where(_shares.c.name == name).values(**said))
+            for schema, table in change.removed:
+                _remove_table(connection, name, schema, table)
+            for added in change.added:
+                taken = f"share {name!r} has a table {added.schema}.{added.name} already"
+                _insert(connection, _shared_tables, {"share": name, **asdict(added)}, taken)
             return _share(connection, name)
 
     def remove(self, name: str) -> None:
@@ -99,32 +117,18 @@ class SqlShares(Shares):
         with reading(self._engine) as connection:
             return [_share(connection, name) for name in _sorted_names(connection, _shares)]
 
-    def add_table(self, share: str, table: SharedTable) -> None:
-        """Insert one row."""
-        taken = f"share {share!r} has a table {table.schema}.{table.name} already"
+    def change_grants(self, name: str, granted: Sequence[str], revoked: Sequence[str]) -> Share:
+        """Take all pairs out, and put those in that are granted."""
+        columns = _share_grants.c
         with transaction(self._engine) as connection:
-            _require(connection, _shares, share, "share")
-            _insert(connection, _shared_tables, {"share": share, **asdict(table)}, taken)
-
-    def remove_table(self, share: str, schema: str, name: str) -> None:
-        """Delete one row."""
-        columns = _shared_tables.c
-        this = (columns.share == share) & (columns.schema == schema) & (columns.name == name)
-        with transaction(self._engine) as connection:
-            _require(connection, _shares, share, "share")
-            if not connection.execute(_shared_tables.delete().where(this)).rowcount:
-                raise NotFound(f"share {share!r} has no table {schema}.{name}")
-
-    def grant(self, share: str, recipient: str) -> None:
-        """Put the pair in, unless it is there."""
-        with transaction(self._engine) as connection:
-            _take_grant_back(connection, share, recipient)
-            connection.execute(_share_grants.insert().values(share=share, recipient=recipient))
-
-    def revoke(self, share: str, recipient: str) -> None:
-        """Take the pair out."""
-        with transaction(self._engine) as connection:
-            _take_grant_back(connection, share, recipient)
+            _require(connection, _shares, name, "share")
+            for recipient in (*granted, *revoked):
+                _require(connection, _recipients, recipient, "recipient")
+                this = (columns.share == name) & (columns.recipient == recipient)
+                connection.execute(_share_grants.delete().where(this))
+            for recipient in dict.fromkeys(each for each in granted if each not in revoked):
+                connection.execute(_share_grants.insert().values(share=name, recipient=recipient))
+            return _share(connection, name)
 
 
 class SqlRecipients(Recipients):
@@ -170,6 +174,17 @@ class SqlRecipients(Recipients):
             name = connection.execute(sa.select(columns.recipient).where(columns.digest == digest)).scalar_one_or_none()
             return None if name is None else _recipient(connection, name)
 
+    def activate(self, activation: str, digest: str) -> Recipient:
+        """Update one row."""
+        columns = _recipient_tokens.c
+        waiting = (columns.activation == activation) & (columns.activation != "")
+        with transaction(self._engine) as connection:
+            name = connection.execute(sa.select(columns.recipient).where(waiting)).scalar_one_or_none()
+            if name is None:
+                raise NotFound("no token waits for this code")
+            connection.execute(_recipient_tokens.update().where(waiting).values(digest=digest, activation=""))
+            return _recipient(connection, name)
+
     def expire_tokens(self, name: str, at: datetime, successor: RecipientToken | None = None) -> Recipient:
         """Update the rows of tokens that would live longer."""
         columns = _recipient_tokens.c
@@ -203,11 +218,11 @@ def _delete(connection: sa.Connection, table: sa.Table, name: str, kind: str) ->
     connection.execute(table.delete().where(table.c.name == name))
 
 
-def _take_grant_back(connection: sa.Connection, share: str, recipient: str) -> None:
-    _require(connection, _shares, share, "share")
-    _require(connection, _recipients, recipient, "recipient")
-    columns = _share_grants.c
-    connection.execute(_share_grants.delete().where((columns.share == share) & (columns.recipient == recipient)))
+def _remove_table(connection: sa.Connection, share: str, schema: str, name: str) -> None:
+    columns = _shared_tables.c
+    this = (columns.share == share) & (columns.schema == schema) & (columns.name == name)
+    if not connection.execute(_shared_tables.delete().where(this)).rowcount:
+        raise NotFound(f"share {share!r} has no table {schema}.{name}")
 
 
 def _require(connection: sa.Connection, table: sa.Table, name: str, kind: str) -> sa.RowMapping:

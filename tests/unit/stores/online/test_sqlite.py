@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from quikapp_ml.errors import Damaged, InvalidInput, StorageFailed
-from quikapp_ml.stores.online import open_online_store
 from quikapp_ml.stores.online.sqlite import SQLiteOnlineStore
 
 
@@ -142,21 +141,3 @@ def test_reading_does_not_wait_for_a_long_write(path: Path) -> None:
         assert store.answers()
     assert store.get("people", ["ada"]) == [b"2"]
     store.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("redis://user:secret-1@host", "redis:// is not possible yet"),
-        ("postgresql://user:secret-1@host/db", "postgresql:// is not possible yet"),
-        ("mysql://user:secret-1@host/db", "must be sqlite:///path or memory://"),
-        ("sqlite://secret-1.db", "must be sqlite:///path or memory://"),
-        ("sqlite:///", "must be sqlite:///path or memory://"),
-        ("secret-1.db", "must be sqlite:///path or memory://"),
-        ("", "must be sqlite:///path or memory://"),
-    ],
-)
-def test_other_urls_are_refused_without_keys(url: str, says: str) -> None:
-    with pytest.raises(InvalidInput, match=says) as caught:
-        open_online_store(url)
-    assert "secret-1" not in str(caught.value)

@@ -1,0 +1,83 @@
+"""What every control state does with tokens, audit entries and endpoints, in memory and in SQL."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from quikapp_ml.errors import AlreadyExists, Conflict, NotFound
+from quikapp_ml.stores.state import open_state
+from quikapp_ml.stores.state.audit import AuditEntry
+from quikapp_ml.stores.state.base import ControlState
+from quikapp_ml.stores.state.endpoints import EndpointConfig, EndpointRecord, ServedEntity
+from quikapp_ml.stores.state.tokens import Token
+from support.servers import StoreServers
+
+NOW = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+SERVED = ServedEntity("spam-1", "spam-classifier", 1, "ada", NOW, sizing={"workload_size": "Small"})
+ENDPOINT = EndpointRecord(
+    "spam", "e-1", "ada", NOW, NOW, active=EndpointConfig(1, (SERVED,), {"spam-1": 100}, NOW), tags={"ü": "1"}
+)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
+    embedded = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'state.db'}"}
+    opened = open_state(embedded.get(request.param) or store_servers[request.param].new_url())
+    yield opened
+    opened.close()
+
+
+def test_tokens_are_kept_and_end_once(state: ControlState) -> None:
+    first = Token("t-1", "a" * 64, "ada", ("serving", "ü"), NOW)
+    second = Token("t-2", "b" * 64, "bob", (), LATER, expires_at=LATER, comment="why")
+    state.tokens.add(first)
+    state.tokens.add(second)
+    for taken in (replace(first, digest="c" * 64), replace(first, token_id="t-3")):
+        with pytest.raises(AlreadyExists):
+            state.tokens.add(taken)
+    assert state.tokens.all() == [second, first]
+    assert state.tokens.revoke("t-1", NOW) == state.tokens.revoke("t-1", LATER) == replace(first, revoked_at=NOW)
+    assert state.tokens.all() == [second, replace(first, revoked_at=NOW)]
+    with pytest.raises(NotFound):
+        state.tokens.revoke("t-9", NOW)
+
+
+def test_audit_entries_wait_in_order_until_they_are_forgotten(state: ControlState) -> None:
+    entries = [AuditEntry(f"e-{n}", NOW, "accounts", "do", "ada", 200, parameters={"n": str(n)}) for n in range(4)]
+    for entry in entries:
+        state.audit.append(entry)
+    waiting = state.audit.waiting()
+    numbers = [number for number, _ in waiting]
+    assert [entry for _, entry in waiting] == entries
+    assert numbers == sorted(set(numbers))
+    assert state.audit.waiting(limit=2) == waiting[:2]
+    state.audit.forget(numbers[2])
+    assert state.audit.waiting() == waiting[3:]
+    state.audit.forget(numbers[3])
+    state.audit.append(entries[0])
+    assert state.audit.waiting()[0][0] > numbers[3]
+    assert state.audit.store_id == state.audit.store_id != ""
+
+
+def test_an_endpoint_is_changed_by_who_has_seen_it_last(state: ControlState) -> None:
+    state.endpoints.create(ENDPOINT)
+    with pytest.raises(AlreadyExists):
+        state.endpoints.create(ENDPOINT)
+    assert state.endpoints.get("spam") == ENDPOINT
+    changed = state.endpoints.replace(replace(ENDPOINT, description="new"))
+    assert (changed.revision, changed.description) == (2, "new")
+    with pytest.raises(Conflict):
+        state.endpoints.replace(replace(ENDPOINT, description="late"))
+    state.endpoints.create(replace(ENDPOINT, name="abuse", endpoint_id="e-2"))
+    assert [record.name for record in state.endpoints.all()] == ["abuse", "spam"]
+    state.endpoints.delete("abuse")
+    assert state.endpoints.all() == [changed]
+    for gone in (lambda: state.endpoints.get("abuse"), lambda: state.endpoints.delete("abuse")):
+        with pytest.raises(NotFound):
+            gone()
+    with pytest.raises(NotFound):
+        state.endpoints.replace(replace(ENDPOINT, name="abuse"))
