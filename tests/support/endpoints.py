@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from quikapp_ml.bootstrap import starter_folders
+from quikapp_ml.entities.decisions import ModelRef
+from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.serving.endpoint_changes import WantedConfig, WantedEntity
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.invocations import Invocation, Scored
+from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.payload_log import PayloadLog
 from quikapp_ml.stores.registry.base import ModelVersion, NewVersion
 from quikapp_ml.stores.registry.memory import MemoryRegistry
@@ -22,11 +26,15 @@ RECORD = {"value": 0.5}
 """Version n of `threshold` says yes above n / 10."""
 
 
-class NoModels:
-    """A model host without any model."""
+class StarterModels:
+    """A model host of the models that come with the package."""
 
-    def loaded(self) -> list[Any]:
-        return []
+    def get(self, name: str) -> Loaded:
+        folder = starter_folders()[name]
+        return Loaded(MODEL_CLASSES[name].load(folder), ModelRef(name, "1.0.0"), None, "champion")
+
+    def loaded(self) -> list[Loaded]:
+        return [self.get(name) for name in MODEL_CLASSES]
 
 
 class Setup:
@@ -44,7 +52,7 @@ class Setup:
     def open(self) -> EndpointHost:
         """Another host over the same state, as after a restart."""
         payloads = PayloadLog(self.spool, b"key")
-        return EndpointHost(self.records, self.registry, cast(Any, NoModels()), payloads, self.folder / "cache")
+        return EndpointHost(self.records, self.registry, cast(Any, StarterModels()), payloads, self.folder / "cache")
 
     def register(self, threshold: float, model_class: str = "support.toy_model:Threshold") -> ModelVersion:
         saved = self.folder / f"saved-{time.monotonic_ns()}"

@@ -1,7 +1,7 @@
 """A service without anything behind it, and a client, for tests of the HTTP door."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -202,7 +202,11 @@ class Client:
         self._http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return self._runner.run(self._http.request(method, path, **more))
+        return self.run(self._http.request(method, path, **more))
+
+    def run(self, request: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+        """Let something run in the loop of the app."""
+        return self._runner.run(request)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.request("GET", path, **more)
