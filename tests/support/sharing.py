@@ -77,7 +77,7 @@ class House:
     def reader(self, name: str = "acme", *shares: str, days: int | None = 90) -> "Reader":
         issued = self.sharing.create_recipient(name, "owner", days)
         for share in shares or ("sales",):
-            self.state.shares.grant(share, name)
+            self.state.shares.change_grants(share, [name], [])
         return self.holder(issued.text)
 
     def holder(self, token: str) -> "Reader":

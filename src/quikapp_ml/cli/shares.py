@@ -99,9 +99,8 @@ def remove_table(
     share: ShareName, shared_as: Annotated[str, typer.Argument(help="schema.table as recipients see it.")]
 ) -> None:
     """Take a table out of a share; the table itself is not touched."""
-    schema, _, name = shared_as.lower().partition(".")
     with _state() as state:
-        state.shares.remove_table(share.lower(), schema, name)
+        _sharing(state).remove_table(share, shared_as)
         _note(state, "updateShare", share=share.lower(), remove=shared_as.lower())
     answers.print(f"{shared_as.lower()} is shared no longer in {share.lower()}", soft_wrap=True)
 
@@ -119,7 +118,7 @@ def remove(name: ShareName) -> None:
 def grant(share: ShareName, recipient: RecipientName) -> None:
     """Let a recipient read a share."""
     with _state() as state:
-        state.shares.grant(share.lower(), recipient.lower())
+        state.shares.change_grants(share.lower(), (recipient.lower(),), ())
         _note(state, "updateSharePermissions", share=share.lower(), add=recipient.lower())
     answers.print(f"{recipient.lower()} may read share {share.lower()} now")
 
@@ -128,7 +127,7 @@ def grant(share: ShareName, recipient: RecipientName) -> None:
 def revoke(share: ShareName, recipient: RecipientName) -> None:
     """Let a recipient read a share no longer."""
     with _state() as state:
-        state.shares.revoke(share.lower(), recipient.lower())
+        state.shares.change_grants(share.lower(), (), (recipient.lower(),))
         _note(state, "updateSharePermissions", share=share.lower(), remove=recipient.lower())
     answers.print(f"{recipient.lower()} may read share {share.lower()} no longer")
 

@@ -15,7 +15,15 @@ from quikapp_ml.databricks_api.sharing.table_log import TableLog
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.serving.access import digest_of
 from quikapp_ml.stores.lake.base import Lake
-from quikapp_ml.stores.state.shares import Recipient, Recipients, RecipientToken, Share, SharedTable, Shares
+from quikapp_ml.stores.state.shares import (
+    Recipient,
+    Recipients,
+    RecipientToken,
+    Share,
+    ShareChange,
+    SharedTable,
+    Shares,
+)
 
 TOKEN_BYTES = 32
 DEFAULT_DAYS = 90
@@ -78,6 +86,17 @@ class Sharing:
 
     def add_table(self, share: str, new: NewTable, added_by: str) -> SharedTable:
         """Put a table of the lake into a share. Raises NotFound without the table."""
+        table = self.new_table(new, added_by)
+        self._shares.change(share.lower(), ShareChange(added=(table,)))
+        return table
+
+    def remove_table(self, share: str, shared_as: str) -> None:
+        """Take a table out of a share, by the schema.table that recipients see."""
+        schema, _, name = shared_as.lower().partition(".")
+        self._shares.change(share.lower(), ShareChange(removed=((schema, name),)))
+
+    def new_table(self, new: NewTable, added_by: str) -> SharedTable:
+        """A table of the lake as it can be put into a share. Raises NotFound without the table."""
         log = TableLog(self._folder(new.table))
         schema, name = self._shown_as(new)
         with_history = new.with_history or new.with_changes
@@ -86,12 +105,10 @@ class Sharing:
             raise InvalidInput(f"table {new.table} has no version {new.start_version}; the newest is {newest}")
         if new.with_changes:
             log.feed_changes()
-        table = SharedTable(
+        return SharedTable(
             schema, name, new.table, str(uuid.uuid4()), self._now(), added_by, new.comment, with_history,
             new.start_version,
         )  # fmt: skip
-        self._shares.add_table(share.lower(), table)
-        return table
 
     def create_recipient(
         self, name: str, owner: str, days: int | None = DEFAULT_DAYS, comment: str = ""

@@ -96,7 +96,7 @@ def test_revoking_a_grant_ends_reading_at_once(house: House) -> None:
     reader = house.reader()
     url = reader.files()[0]["url"]
     assert httpx.get(url).status_code == 200
-    house.state.shares.revoke("sales", "acme")
+    house.state.shares.change_grants("sales", [], ["acme"])
     assert reader.query().status_code == 404
     refused(httpx.get(url), 403, "PERMISSION_DENIED", "not shared with you any longer")
 
@@ -509,7 +509,7 @@ def test_a_url_dies_with_the_share_and_is_not_born_again(house: House) -> None:
     house.share()
     house.visit(1)
     url = house.reader().files()[0]["url"]
-    house.state.shares.remove_table("sales", "web", "visits")
+    house.sharing.remove_table("sales", "web.visits")
     assert httpx.get(url).status_code == 403
     house.sharing.add_table("sales", NewTable(SECRETS.name, "web.visits"), "owner")
     assert httpx.get(url).status_code == 403
