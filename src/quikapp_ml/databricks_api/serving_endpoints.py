@@ -35,6 +35,8 @@ from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.stores.state.endpoints import EndpointRecord
 
 PATH = "/api/2.0/serving-endpoints"
+"""`mlflow.deployments` puts a slash after it."""
+
 PERMISSIONS_PATH = "/api/2.0/permissions/serving-endpoints"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,6 +44,7 @@ ROUTES = WorkspaceRoutes()
 
 
 @ROUTES.add("GET", PATH)
+@ROUTES.add("GET", f"{PATH}/")
 async def list_serving_endpoints(request: Request) -> Response:
     """All endpoints that the caller may see."""
     host, caller = _host(request), caller_of(request)
@@ -50,6 +53,7 @@ async def list_serving_endpoints(request: Request) -> Response:
 
 
 @ROUTES.add("POST", PATH)
+@ROUTES.add("POST", f"{PATH}/")
 async def create_serving_endpoint(request: Request) -> Response:
     """Make an endpoint; its versions are loaded while the client waits by asking again."""
     name, wanted, given_tags, description = read_endpoint(await read_body(request))
