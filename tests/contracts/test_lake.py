@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake, Table, Transaction
 from quikapp_ml.stores.lake.tables import TABLES
+from support.clouds import CLOUD_ROOTS
 
 NAME = "quikapp_ml.bronze.visits"
 TIME = pa.timestamp("us", tz="UTC")
@@ -37,10 +39,11 @@ VISITS = Table(
 )
 
 
-@pytest.fixture(params=["memory", "folder", "file URL"])
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+@pytest.fixture(params=["memory", "folder", "file URL", *CLOUD_ROOTS])
+def lake(request: pytest.FixtureRequest, tmp_path: Path, cloud_root: Callable[[str], str]) -> Lake:
     folder = tmp_path / "a läke of mine"
-    return open_lake({"memory": "memory://", "folder": str(folder), "file URL": folder.as_uri()}[request.param])
+    folders = {"memory": "memory://", "folder": str(folder), "file URL": folder.as_uri()}
+    return open_lake(folders.get(request.param) or cloud_root(request.param))
 
 
 @pytest.fixture
@@ -320,21 +323,25 @@ class TestNames:
             lake.exists(name)
 
 
-def test_two_processes_that_create_and_append_at_once_both_land(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["folder", *CLOUD_ROOTS])
+def test_two_processes_that_create_and_append_at_once_both_land(
+    place: str, tmp_path: Path, cloud_root: Callable[[str], str]
+) -> None:
+    root, times = (str(tmp_path), 30) if place == "folder" else (cloud_root(place), 5)
     program = textwrap.dedent("""
         import sys
         import pyarrow as pa
         from quikapp_ml.stores.lake import open_lake
         from quikapp_ml.stores.lake.base import Table, Transaction
 
-        root, name, me = sys.argv[1:]
+        root, name, me, times = sys.argv[1:]
         lake = open_lake(root)
         sys.stdin.readline()
         lake.ensure(Table(name, pa.schema([("who", pa.string())]), ("who",), ""))
-        for index in range(30):
+        for index in range(int(times)):
             lake.append(name, pa.table({"who": [f"{me}-{index}"]}), Transaction(me, index))
     """)
-    commands = [[sys.executable, "-c", program, str(tmp_path), NAME, me] for me in ("left", "right")]
+    commands = [[sys.executable, "-c", program, root, NAME, me, str(times)] for me in ("left", "right")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     children = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
@@ -347,4 +354,4 @@ def test_two_processes_that_create_and_append_at_once_both_land(tmp_path: Path) 
     for child in children:
         _, errors = child.communicate(timeout=60)
         assert child.returncode == 0, errors
-    assert who(open_lake(str(tmp_path))) == sorted(f"{me}-{index}" for me in ("left", "right") for index in range(30))
+    assert who(open_lake(root)) == sorted(f"{me}-{index}" for me in ("left", "right") for index in range(times))

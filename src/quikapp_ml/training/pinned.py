@@ -1,6 +1,6 @@
 """A lake that stands still: what is read is what was there when it was pinned."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -47,6 +47,16 @@ class PinnedLake(Lake):
         newer = self._lake.version(name) - pinned
         return [commit for commit in self._lake.history(name, limit + newer) if commit.version <= pinned][:limit]
 
+    def columns(self, name: str) -> pa.Schema:
+        """As the lake has them now: columns are added, and never change."""
+        self.version(name)
+        return self._lake.columns(name)
+
+    def properties(self, name: str) -> Mapping[str, str]:
+        """What the table was created with."""
+        self.version(name)
+        return self._lake.properties(name)
+
     def uri(self, name: str) -> str:
         """Where an engine finds the table's files; it must be told the version too."""
         return self._lake.uri(name)
@@ -60,6 +70,14 @@ class PinnedLake(Lake):
         raise _read_only(name)
 
     def overwrite(self, name: str, rows: pa.Table) -> int:  # noqa: ARG002 refused
+        """Refused."""
+        raise _read_only(name)
+
+    def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:  # noqa: ARG002 refused
+        """Refused."""
+        raise _read_only(name)
+
+    def drop(self, name: str) -> None:
         """Refused."""
         raise _read_only(name)
 

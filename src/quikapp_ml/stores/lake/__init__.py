@@ -10,14 +10,18 @@ from quikapp_ml.stores.lake.base import Compute, Lake
 BACKENDS = {
     "": "quikapp_ml.stores.lake.deltars:DeltaLake",
     "file": "quikapp_ml.stores.lake.deltars:DeltaLake",
+    "s3": "quikapp_ml.stores.lake.deltars:DeltaLake",
+    "gs": "quikapp_ml.stores.lake.deltars:DeltaLake",
+    "az": "quikapp_ml.stores.lake.deltars:DeltaLake",
+    "abfss": "quikapp_ml.stores.lake.deltars:DeltaLake",
     "memory": "quikapp_ml.stores.lake.memory:MemoryLake",
 }
 """Scheme → class, imported when it is used."""
 
-NOT_YET = ("abfss", "gs", "s3")
-"""Schemes of the design that no backend serves in this version."""
-
-ALLOWED = "a folder, file:///folder or memory://"
+ALLOWED = (
+    "a folder, file:///folder, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, "
+    "abfss://container@account.dfs.core.windows.net/prefix or memory://"
+)
 
 
 def open_lake(url: str) -> Lake:
@@ -25,8 +29,6 @@ def open_lake(url: str) -> Lake:
     if not url:
         raise InvalidInput(f"the lake's URL is empty; use {ALLOWED}")
     scheme = urlparse(url).scheme.lower()
-    if scheme in NOT_YET:
-        raise InvalidInput(f"a lake at {scheme}:// is not possible yet; use {ALLOWED}")
     if scheme not in BACKENDS:
         raise InvalidInput(f"a lake URL of the unknown scheme {scheme}://; use {ALLOWED}")
     module, _, name = BACKENDS[scheme].partition(":")

@@ -1,8 +1,8 @@
 """Where tables live. One interface; a file a technology; `tests/contracts/test_lake.py` holds them all to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
@@ -17,6 +17,8 @@ class Table:
     key: tuple[str, ...]
     comment: str
     partition_by: tuple[str, ...] = ()
+    properties: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What else is kept with the table from its creation on; names begin with a namespace and a dot."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,26 @@ class Lake(ABC):
     @abstractmethod
     def overwrite(self, name: str, rows: pa.Table) -> int:
         """Replace all rows in one commit and return the table's version."""
+
+    @abstractmethod
+    def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
+        """Update the rows of the same keys, add the others, in one commit, and return the table's version.
+
+        Columns that `rows` lacks keep their values; of new rows they are null. Raises InvalidInput as `append` does,
+        and when a key is null or given twice.
+        """
+
+    @abstractmethod
+    def drop(self, name: str) -> None:
+        """Take the table away with all its versions. Raises NotFound without it."""
+
+    @abstractmethod
+    def columns(self, name: str) -> pa.Schema:
+        """The newest version's columns. Raises NotFound without the table."""
+
+    @abstractmethod
+    def properties(self, name: str) -> Mapping[str, str]:
+        """What the table was created with. Raises NotFound without the table."""
 
     @abstractmethod
     def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:

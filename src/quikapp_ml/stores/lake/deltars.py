@@ -1,15 +1,13 @@
-"""Delta tables in a folder, by delta-rs: exact commits, history and time travel without an engine.
+"""Delta tables in a folder or an object store, by delta-rs: exact commits, history and time travel without an engine.
 
 References: Delta Transaction Protocol, https://github.com/delta-io/delta/blob/master/PROTOCOL.md
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlparse
 
 import deltalake
 import pyarrow as pa
@@ -19,7 +17,17 @@ from deltalake.schema import Field
 
 from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
-from quikapp_ml.stores.lake.rows import chosen_columns, fit_rows, missing_columns, split_name
+from quikapp_ml.stores.lake.roots import open_root
+from quikapp_ml.stores.lake.rows import (
+    check_keys,
+    chosen_columns,
+    fit_given_rows,
+    fit_rows,
+    is_name_part,
+    missing_columns,
+    split_name,
+)
+from quikapp_ml.stores.lake.secrecy import cause, without_keys
 from quikapp_ml.stores.lake.tables import CATALOG
 
 logger = logging.getLogger(__name__)
@@ -31,14 +39,14 @@ MAX_ATTEMPTS = 10
 
 
 class DeltaLake(Lake):
-    """Tables as folders `root/<schema>/<table>`. Any number of threads and processes may write.
+    """Tables at `root/<schema>/<table>`; `stores/lake/roots.py` says which roots there are.
 
-    A table is opened anew for each call: that reads the last checkpoint and the commits behind it (milliseconds), and
-    what other processes wrote is seen at once.
+    Any number of threads and processes may write. A table is opened anew for each call: that reads the last checkpoint
+    and the commits behind it (milliseconds), and what other processes wrote is seen at once.
     """
 
     def __init__(self, root: str, catalog: str = CATALOG) -> None:
-        self._root = _folder(root)
+        self._root = open_root(root)
         self._catalog = catalog
 
     def ensure(self, table: Table) -> None:
@@ -47,13 +55,14 @@ class DeltaLake(Lake):
 
     def exists(self, name: str) -> bool:
         """Whether the table has been created."""
-        return next((self._path(name) / "_delta_log").glob("*.json"), None) is not None
+        with _storage(name):
+            return self._root.holds(*self._place(name))
 
     def names(self) -> list[str]:
         """Full names of all tables, sorted."""
-        logs = self._root.glob("*/*/_delta_log")
-        found = (f"{self._catalog}.{log.parent.parent.name}.{log.parent.name}" for log in logs)
-        return sorted(name for name in found if self.exists(name))
+        with _storage(f"{self._catalog}.*"):
+            places = [place for place in self._root.tables() if all(map(is_name_part, place))]
+        return sorted(f"{self._catalog}.{schema}.{table}" for schema, table in places)
 
     def append(self, name: str, rows: pa.Table, transaction: Transaction | None = None) -> int:
         """Add rows in one commit, unless the transaction has been seen."""
@@ -73,6 +82,27 @@ class DeltaLake(Lake):
 
         return self._again(name, overwrite_once)
 
+    def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
+        """Update or add rows by their keys, in one commit."""
+        return self._again(name, lambda: self._merge_once(name, rows, keys))
+
+    def drop(self, name: str) -> None:
+        """Delete the table's files."""
+        if not self.exists(name):
+            raise self._not_found(name)
+        with _storage(name):
+            self._root.remove(*self._place(name))
+
+    def columns(self, name: str) -> pa.Schema:
+        """The newest version's columns."""
+        with _storage(name):
+            return _columns(self._open(name))
+
+    def properties(self, name: str) -> Mapping[str, str]:
+        """What the table was created with."""
+        with _storage(name):
+            return dict(self._open(name).metadata().configuration)
+
     def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
         """All rows of a version."""
         with _storage(name):
@@ -81,7 +111,7 @@ class DeltaLake(Lake):
             chosen = chosen_columns(columns, existing, name)
             # delta-rs's own query engine reads many small files several times faster than `to_pyarrow_table`, and it
             # reads tables with deletion vectors, which the latter refuses.
-            quoted = ", ".join('"' + column.replace('"', '""') + '"' for column in chosen)
+            quoted = ", ".join(_quoted(column) for column in chosen)
             rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {quoted} FROM rows"))  # noqa: S608
             return rows.cast(pa.schema([existing.field(column) for column in chosen]))
 
@@ -109,10 +139,10 @@ class DeltaLake(Lake):
         self._again(name, lambda: self._open(name).optimize.compact())
 
     def uri(self, name: str) -> str:
-        """The table's folder as a file URL. Raises NotFound without the table."""
+        """URL of the table's files. Raises NotFound without the table."""
         if not self.exists(name):
             raise self._not_found(name)
-        return self._path(name).as_uri()
+        return self._root.url(*self._place(name))
 
     def _ensure_once(self, table: Table) -> None:
         declared = pa.schema(deltalake.Schema.from_arrow(table.columns).to_arrow())
@@ -124,16 +154,19 @@ class DeltaLake(Lake):
             existing.alter.add_columns([Field.from_arrow(column) for column in added])
 
     def _create(self, table: Table) -> None:
-        path = self._path(table.name)
-        path.mkdir(parents=True, exist_ok=True)
+        place = self._place(table.name)
+        self._root.prepare(*place)
         try:
             DeltaTable.create(
-                path.as_uri(),
+                self._root.url(*place),
                 schema=table.columns,
                 mode="ignore",
                 partition_by=list(table.partition_by),
                 name=table.name,
                 description=table.comment,
+                configuration=dict(table.properties),
+                raise_if_key_not_exists=False,
+                storage_options=dict(self._root.options),
             )
         except CommitFailedError:
             logger.debug("another process has just created table %s", table.name)
@@ -153,6 +186,27 @@ class DeltaLake(Lake):
         deltalake.write_deltalake(table, fitted, mode="append", commit_properties=properties)
         return table.version()
 
+    def _merge_once(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
+        table = self._open(name)
+        fitted = fit_given_rows(rows, _columns(table), name)
+        check_keys(fitted, keys, name)
+        if not fitted.num_rows:
+            return table.version()
+        columns = {_quoted(column): f"given.{_quoted(column)}" for column in fitted.column_names}
+        changed = {column: value for column, value in columns.items() if column not in {_quoted(key) for key in keys}}
+        # As in `overwrite`: of two merges that add the same key, delta-rs would keep both rows.
+        merger = table.merge(
+            fitted,
+            " AND ".join(f"kept.{_quoted(key)} = given.{_quoted(key)}" for key in keys),
+            source_alias="given",
+            target_alias="kept",
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+        if changed:
+            merger = merger.when_matched_update(changed)
+        merger.when_not_matched_insert(columns).execute()
+        return table.version()
+
     def _again(self, name: str, step: Callable[[], T]) -> T:
         """Run the step until no other writer's commit gets between its reading and its writing."""
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -165,9 +219,9 @@ class DeltaLake(Lake):
         raise StorageFailed(f"table {name} was changed by others {MAX_ATTEMPTS} times in a row: {last}")
 
     def _open(self, name: str, version: int | None = None) -> DeltaTable:
-        url = self._path(name).as_uri()
+        url, options = self._root.url(*self._place(name)), dict(self._root.options)
         try:
-            table = DeltaTable(url)
+            table = DeltaTable(url, storage_options=options)
         except TableNotFoundError:
             raise self._not_found(name) from None
         if version is None or version == table.version():
@@ -175,15 +229,15 @@ class DeltaLake(Lake):
         if not 0 <= version <= table.version():
             raise NotFound(f"table {name} has no version {version}; the newest is {table.version()}")
         try:
-            return DeltaTable(url, version=version)
+            return DeltaTable(url, version=version, storage_options=options)
         except DeltaError as error:
-            raise NotFound(f"version {version} of table {name} is no longer kept: {error}") from None
+            raise NotFound(f"version {version} of table {name} is no longer kept: {without_keys(str(error))}") from None
 
-    def _path(self, name: str) -> Path:
+    def _place(self, name: str) -> tuple[str, str]:
         catalog, schema, table = split_name(name)
         if catalog != self._catalog:
             raise InvalidInput(f"table {name}: this lake holds catalog {self._catalog!r} only")
-        return self._root / schema / table
+        return schema, table
 
     def _not_found(self, name: str) -> NotFound:
         return NotFound(f"table {name} does not exist; known are {', '.join(self.names()) or 'none'}")
@@ -199,20 +253,14 @@ def _storage(name: str) -> Iterator[None]:
     try:
         yield
     except CommitFailedError as error:
-        raise _Overtaken(str(error)) from error
+        raise _Overtaken(without_keys(str(error))) from cause(error)
     except (DeltaError, pa.ArrowException, OSError) as error:
-        raise StorageFailed(f"table {name}: {error}") from error
+        raise StorageFailed(f"table {name}: {without_keys(str(error))}") from cause(error)
+
+
+def _quoted(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _columns(table: DeltaTable) -> pa.Schema:
     return pa.schema(table.schema().to_arrow())
-
-
-def _folder(root: str) -> Path:
-    """The folder of a path or a file:// URL."""
-    given = unquote(urlparse(root).path) if root.startswith("file://") else root
-    path = Path(given).absolute()
-    if "%" in str(path):
-        # delta-rs 1.6 decodes a path twice: tables would land in another folder than the one that was named.
-        raise InvalidInput(f"the lake's folder {str(path)!r} must not hold the character %")
-    return path

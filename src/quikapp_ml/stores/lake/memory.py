@@ -1,5 +1,6 @@
 """A lake in memory: for tests and replays; every version is kept, nothing survives the process."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import RLock
@@ -8,7 +9,14 @@ import pyarrow as pa
 
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
-from quikapp_ml.stores.lake.rows import chosen_columns, fit_rows, missing_columns, split_name
+from quikapp_ml.stores.lake.rows import (
+    check_keys,
+    chosen_columns,
+    fit_given_rows,
+    fit_rows,
+    missing_columns,
+    split_name,
+)
 
 
 @dataclass
@@ -17,6 +25,7 @@ class _Kept:
 
     snapshots: list[pa.Table]
     commits: list[Commit]
+    properties: Mapping[str, str]
     transactions: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -41,7 +50,7 @@ class MemoryLake(Lake):
         split_name(table.name)
         with self._lock:
             if table.name not in self._tables:
-                kept = self._tables[table.name] = _Kept([], [])
+                kept = self._tables[table.name] = _Kept([], [], dict(table.properties))
                 kept.commit(table.columns.empty_table(), "CREATE TABLE")
                 return
             kept = self._tables[table.name]
@@ -83,6 +92,33 @@ class MemoryLake(Lake):
         with self._lock:
             kept = self._require(name)
             return kept.commit(fit_rows(rows, kept.newest.schema, name), "WRITE")
+
+    def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
+        """Update or add rows by their keys, as a new version."""
+        with self._lock:
+            kept = self._require(name)
+            fitted = fit_given_rows(rows, kept.newest.schema, name)
+            check_keys(fitted, keys, name)
+            if not fitted.num_rows:
+                return self.version(name)
+            merged = {tuple(row[key] for key in keys): row for row in kept.newest.to_pylist()}
+            for row in fitted.to_pylist():
+                merged.setdefault(tuple(row[key] for key in keys), {}).update(row)
+            return kept.commit(pa.Table.from_pylist(list(merged.values()), schema=kept.newest.schema), "MERGE")
+
+    def drop(self, name: str) -> None:
+        """Forget the table."""
+        with self._lock:
+            self._require(name)
+            del self._tables[name]
+
+    def columns(self, name: str) -> pa.Schema:
+        """The newest version's columns."""
+        return self._require(name).newest.schema
+
+    def properties(self, name: str) -> Mapping[str, str]:
+        """What the table was created with."""
+        return dict(self._require(name).properties)
 
     def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
         """All rows of a version."""

@@ -1,18 +1,25 @@
 """How rows are brought to a table's columns: exactly, or with a refusal; a value is never changed on the way."""
 
 import re
+from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from quikapp_ml.errors import Conflict, InvalidInput
 
 _NAME_PART = re.compile(r"[a-z0-9_]{1,100}")
 
 
+def is_name_part(text: str) -> bool:
+    """Whether a catalog, schema or table may be called so."""
+    return _NAME_PART.fullmatch(text) is not None
+
+
 def split_name(name: str) -> tuple[str, str, str]:
     """Catalog, schema and table of a full name. Raises InvalidInput; no name leads out of the lake's folder."""
     parts = name.split(".")
-    if len(parts) != 3 or not all(_NAME_PART.fullmatch(part) for part in parts):
+    if len(parts) != 3 or not all(map(is_name_part, parts)):
         raise InvalidInput(f"table name {name!r} must be catalog.schema.table, each of a-z, 0-9 and _")
     return parts[0], parts[1], parts[2]
 
@@ -22,15 +29,36 @@ def fit_rows(rows: pa.Table, columns: pa.Schema, table: str) -> pa.Table:
 
     Raises InvalidInput on unknown columns and on types that do not fit without changing a value.
     """
-    unknown = sorted(set(rows.column_names) - set(columns.names))
-    if unknown:
-        raise InvalidInput(
-            f"table {table} has no column {', '.join(unknown)}; its columns are {', '.join(columns.names)}"
-        )
-    if len(set(rows.column_names)) < rows.num_columns:
-        raise InvalidInput(f"a column is given twice for table {table}: {', '.join(rows.column_names)}")
+    _check_names(rows, columns, table)
     arrays = [_fit_column(rows, field, table) for field in columns]
     return pa.Table.from_arrays(arrays, schema=columns)
+
+
+def fit_given_rows(rows: pa.Table, columns: pa.Schema, table: str) -> pa.Table:
+    """As `fit_rows`, with those columns only that `rows` has."""
+    _check_names(rows, columns, table)
+    return fit_rows(rows, pa.schema([field for field in columns if field.name in rows.column_names]), table)
+
+
+def check_keys(rows: pa.Table, keys: Sequence[str], table: str) -> None:
+    """Raise InvalidInput when a key column is lacking, a key is null, or a key is given twice; it names the first."""
+    lacking = [key for key in keys if key not in rows.column_names]
+    if lacking or not keys:
+        raise InvalidInput(
+            f"the key of table {table} is {', '.join(keys) or 'empty'}; the rows lack {', '.join(lacking) or 'it'}"
+        )
+    for key in keys:
+        if rows.column(key).null_count:
+            raise InvalidInput(f"key column {key} of table {table} is null in {rows.column(key).null_count} rows")
+    counted = rows.select(list(keys)).group_by(list(keys)).aggregate([([], "count_all")])
+    twice = counted.filter(pc.greater(counted.column("count_all"), 1))
+    if twice.num_rows:
+        first = twice.slice(0, 1).to_pylist()[0]
+        given = ", ".join(f"{key}={str(first[key])!r}" for key in keys)
+        raise InvalidInput(
+            f"table {table}: key {given} is given {first['count_all']} times"
+            f"{f', and {twice.num_rows - 1} others more than once' if twice.num_rows > 1 else ''}"
+        )
 
 
 def missing_columns(declared: pa.Schema, existing: pa.Schema, table: str) -> list[pa.Field]:
@@ -59,6 +87,16 @@ def chosen_columns(columns: list[str] | None, existing: pa.Schema, table: str) -
             f"table {table} has no column {', '.join(unknown)}; its columns are {', '.join(existing.names)}"
         )
     return chosen
+
+
+def _check_names(rows: pa.Table, columns: pa.Schema, table: str) -> None:
+    unknown = sorted(set(rows.column_names) - set(columns.names))
+    if unknown:
+        raise InvalidInput(
+            f"table {table} has no column {', '.join(unknown)}; its columns are {', '.join(columns.names)}"
+        )
+    if len(set(rows.column_names)) < rows.num_columns:
+        raise InvalidInput(f"a column is given twice for table {table}: {', '.join(rows.column_names)}")
 
 
 def _fit_column(rows: pa.Table, field: pa.Field, table: str) -> pa.ChunkedArray | pa.Array:

@@ -18,10 +18,12 @@ import pyarrow as pa
 from pysail.spark import SparkConnectServer
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.client.retries import DefaultPolicy
+from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession
 
 from quikapp_ml.errors import InvalidInput, JobFailed, Unavailable
 from quikapp_ml.stores.lake.base import Compute
+from quikapp_ml.stores.lake.secrecy import cause, without_keys
 
 CONNECT_SECONDS = 10
 DEFAULT_PORT = 15002
@@ -54,9 +56,20 @@ class SparkCompute(Compute):
                     self._register(session, view, uri, versions.get(view))
                 return session.sql(sql).toArrow()
             except PySparkException as error:
-                raise JobFailed(f"the query failed: {error}") from error
+                raise JobFailed(f"the query failed: {without_keys(str(error))}") from cause(error)
             finally:
                 self._forget(session, tables)
+
+    def session(self) -> SparkSession:
+        """The session itself, for those who work with data frames."""
+        with self._lock:
+            return self._open()
+
+    def frame(self, uri: str, version: int | None = None, session: SparkSession | None = None) -> DataFrame:
+        """A Delta table as a data frame of our session, or of another one that reaches the same files."""
+        with self._lock:
+            chosen = self._open() if session is None else session
+            return self._load(chosen, uri, version)
 
     def close(self) -> None:
         """Give the session and the engine back."""
@@ -87,10 +100,13 @@ class SparkCompute(Compute):
         return f"sc://{host}:{port}"
 
     def _register(self, session: Any, view: str, uri: str, version: int | None) -> None:
+        self._load(session, uri, version).createOrReplaceTempView(view)
+
+    def _load(self, session: Any, uri: str, version: int | None) -> DataFrame:
         reader = session.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        reader.load(self._readable(uri)).createOrReplaceTempView(view)
+        return reader.load(self._readable(uri))
 
     def _readable(self, uri: str) -> str:
         """The place under a name that Sail 0.7 can read: it finds no table below a folder with a space or an umlaut."""
@@ -110,7 +126,7 @@ class SparkCompute(Compute):
             for view in views:
                 session.catalog.dropTempView(view)
         except PySparkException as error:
-            raise JobFailed(f"the engine is gone: {error}") from error
+            raise JobFailed(f"the engine is gone: {without_keys(str(error))}") from cause(error)
 
 
 def _check_names(tables: Mapping[str, str], versions: Mapping[str, int]) -> None:
