@@ -198,10 +198,11 @@ class Deployment:
                 bounds.append((total * _SHARE_STEPS // 100, self.served[name]))
         self._bounds = tuple(bounds)
 
-    def choose(self, unit: str) -> Served:
-        """The entity that answers: by the hash of the unit, or by lot when there is none."""
+    def choose(self, unit_of: Callable[[], str]) -> Served:
+        """The entity that answers: by the hash of the unit, or by lot when it is empty."""
         if len(self._bounds) == 1:
             return self._bounds[0][1]
+        unit = unit_of()
         step = self._step(unit) if unit else secrets.randbelow(_SHARE_STEPS)
         return next(served for bound, served in self._bounds if step < bound)
 

@@ -317,7 +317,7 @@ class EndpointHost:
         deployment = self._active.get(name)
         if deployment is None:
             raise self._not_ready(name)
-        served = deployment.named(entity) if entity else deployment.choose(invocation.unit)
+        served = deployment.named(entity) if entity else deployment.choose(lambda: invocation.unit)
         scored = await self._score(served, invocation, started)
         capture = deployment.config.auto_capture
         if capture is not None and capture.enabled:

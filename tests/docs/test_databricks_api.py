@@ -1,0 +1,43 @@
+"""`docs/databricks-api.md` claims what the official clients have tried, and nothing else."""
+
+import re
+from pathlib import Path
+
+from quikapp_ml.serving.access import FAILURES, SCOPES
+from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
+from quikapp_ml.settings import Settings
+from support.fake_service import FakeService
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "databricks-api.md").read_text(encoding="utf-8")
+SCRIPTS = ROOT / "tests" / "clients" / "scripts"
+
+
+def _called(script: str, pattern: str) -> set[str]:
+    return set(re.findall(pattern, (SCRIPTS / script).read_text(encoding="utf-8")))
+
+
+def test_the_table_of_methods_is_what_the_clients_have_tried() -> None:
+    tried = {f"w.serving_endpoints.{name}" for name in _called("sdk_serving.py", r"\bendpoints\.(\w+)\(")}
+    tried |= {f"w.current_user.{name}" for name in _called("sdk_serving.py", r"\bw\.current_user\.(\w+)\(")}
+    tried |= {f"client.{name}" for name in _called("mlflow_deployments.py", r"\bclient\.(\w+)\(")}
+    claimed = set(re.findall(r"^\| (?:databricks-sdk|mlflow\.deployments) \| `([\w.]+)`", PAGE, re.MULTILINE))
+    assert claimed == tried
+
+
+def test_the_line_of_the_page_is_the_one_that_is_run() -> None:
+    def squeezed(text: str) -> str:
+        return re.sub(r"[\s,]+", "", text)
+
+    line = squeezed((SCRIPTS / "plain_http.py").read_text(encoding="utf-8"))
+    example = PAGE.partition("requests.post(")[2].partition("```")[0]
+    assert squeezed(example) in line
+
+
+def test_scopes_limits_and_endpoints_are_those_of_the_code(tmp_path: Path) -> None:
+    assert all(f"`{scope}`" in PAGE for scope in SCOPES)
+    assert FAILURES == 20 and "Twenty wrong tokens in a minute" in PAGE
+    service = FakeService(Settings.from_environment({"QUIKAPP_ML_HOME": str(tmp_path)}))
+    for built_in in built_in_endpoints(service):
+        row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{built_in.name}`"))
+        assert all(f"`{name}`" in row for name in built_in.needs)
