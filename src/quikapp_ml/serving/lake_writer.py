@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.json
 
-from quikapp_ml.errors import Damaged
+from quikapp_ml.errors import Damaged, StorageFailed
 from quikapp_ml.stores.lake.base import Lake, Table, Transaction
 from quikapp_ml.stores.spool.base import Frame, Spool
 
@@ -46,6 +46,8 @@ class LakeWriter:
         self._persist = persist
         self._flush_seconds = flush_seconds
         self._written: dict[str, int] = {}
+        self._reached: dict[str, int] = {}
+        """The newest frame that each table was ever seen to have."""
         self._n_commits: Counter[str] = Counter()
         self._position = 0
         """The tables have all frames up to this one. Others may be there, too: `_written` knows."""
@@ -134,10 +136,28 @@ class LakeWriter:
             return
         written = {}
         for name, table in self._tables.items():
-            self._lake.ensure(table)
-            written[name] = self._lake.transaction_number(name, self._spool.writer_id) or 0
+            written[name] = self._learn(table)
         self._spool.skip_to(max(written.values(), default=0))
         self._written = written
+
+    def _learn(self, table: Table) -> int:
+        """Number of the newest frame that the table has. Only a table that was never seen is made.
+
+        One that was there and is not, as when a volume is away for a while, is waited for: rows in a new one would be
+        found by nobody once the old one is back.
+        """
+        name = table.name
+        reached = self._reached.get(name)
+        if reached is None:
+            self._lake.ensure(table)
+        number = self._lake.transaction_number(name, self._spool.writer_id) or 0
+        if reached is not None and number < reached:
+            raise StorageFailed(
+                f"table {name} has frames up to {number}, it had them up to {reached}: put the tables back, or restart "
+                "the service to go on without the rows that are gone"
+            )
+        self._reached[name] = number
+        return number
 
     def _append(self, name: str, frames: Sequence[Frame]) -> int:
         if name not in self._tables:
@@ -147,7 +167,7 @@ class LakeWriter:
             return 0
         rows = arrow_rows(new, self._tables[name].columns)
         self._lake.append(name, rows, Transaction(self._spool.writer_id, new[-1].sequence))
-        self._written[name] = new[-1].sequence
+        self._written[name] = self._reached[name] = new[-1].sequence
         self._compact_sometimes(name)
         return int(rows.num_rows)
 
@@ -155,8 +175,7 @@ class LakeWriter:
         table = self._find_table(name)
         if table is None:
             raise Damaged(f"the spool holds rows of {name}, which is none of {', '.join(self._tables)}")
-        self._lake.ensure(table)
-        self._written[name] = self._lake.transaction_number(name, self._spool.writer_id) or 0
+        self._written[name] = self._learn(table)
         self._tables[name] = table
 
     def _compact_sometimes(self, name: str) -> None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quikapp_ml.errors import Damaged, StorageFailed
+from quikapp_ml.errors import Damaged, NotFound, StorageFailed
 from quikapp_ml.serving import lake_writer
 from quikapp_ml.serving.lake_writer import LakeWriter, arrow_rows
-from quikapp_ml.stores.lake.base import Table, Transaction
+from quikapp_ml.stores.lake.base import Lake, Table, Transaction
+from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.spool.base import Frame, Spool
 from quikapp_ml.stores.spool.file import FileSpool
@@ -57,7 +58,7 @@ def lake() -> FlakyLake:
     return FlakyLake()
 
 
-def writer_of(spool: Spool, lake: MemoryLake, persist: Callable[[], int] = lambda: EVERYTHING) -> LakeWriter:
+def writer_of(spool: Spool, lake: Lake, persist: Callable[[], int] = lambda: EVERYTHING) -> LakeWriter:
     return LakeWriter(spool, lake, (LEFT, RIGHT), persist, flush_seconds=0.01)
 
 
@@ -67,7 +68,7 @@ def put(spool: Spool, table: Table, *numbers: int) -> int:
     return sequence
 
 
-def numbers_in(lake: MemoryLake, table: Table) -> list[int]:
+def numbers_in(lake: Lake, table: Table) -> list[int]:
     return sorted(lake.read(table.name).column("n").to_pylist())
 
 
@@ -431,3 +432,42 @@ def test_json_rows_become_the_very_same_values(rows: list[dict[str, Any]]) -> No
 def test_a_very_long_row_fits() -> None:
     line = orjson.dumps({"text": "x" * 8_000_000})
     assert arrow_rows([Frame(1, "t", 1, line + b"\n")], COLUMNS).num_rows == 1
+
+
+def test_tables_that_vanish_are_waited_for_and_not_begun_anew(tmp_path: Path) -> None:
+    """A volume that is unmounted for a while: rows must not go to new tables that nobody finds when it is back."""
+    root, away = tmp_path / "lake", tmp_path / "away"
+    spool, lake = MemorySpool(), DeltaLake(str(root), "q")
+    writer = writer_of(spool, lake)
+    put(spool, LEFT, 1)
+    writer.flush()
+    root.rename(away)
+    put(spool, LEFT, 2)
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            writer.flush()
+    assert "does not exist" in str(writer.last_error)
+    assert spool.pending_bytes > 0
+    assert lake.names() == []
+    away.rename(root)
+    assert writer.flush() == 1
+    assert numbers_in(lake, LEFT) == [1, 2]
+    assert spool.pending_bytes == 0
+
+
+def test_other_tables_in_the_place_of_those_that_had_the_rows_are_not_written(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    spool, lake = MemorySpool(), DeltaLake(str(root), "q")
+    writer = writer_of(spool, lake)
+    put(spool, LEFT, 1)
+    writer.flush()
+    root.rename(tmp_path / "away")
+    put(spool, LEFT, 2)
+    with pytest.raises(NotFound):
+        writer.flush()
+    for table in (LEFT, RIGHT):
+        lake.ensure(table)
+    with pytest.raises(StorageFailed, match=r"q\.t\.lefts .* put the tables back, or restart"):
+        writer.flush()
+    assert numbers_in(lake, LEFT) == []
+    assert spool.pending_bytes > 0
