@@ -54,7 +54,7 @@ class ServedModel:
         schema = self._pyfunc.metadata.get_input_schema()
         if schema is None or not schema.has_input_names() or schema.is_tensor_spec():
             return None
-        return {column.name: str(column.type) for column in schema.inputs}
+        return {column.name: getattr(column.type, "name", "object") for column in schema.inputs}
 
     async def answer(self, invocation: Invocation) -> Scored:
         """Answer a request without keeping the event loop from others."""
