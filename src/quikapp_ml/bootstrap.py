@@ -101,6 +101,7 @@ class Service:
         self._closing.callback(self.spool.close)
         self.online = open_online_store(settings.online_url)
         self._closing.callback(self.online.close)
+        self.online.claim(self.home.identity())
         self.lake = open_lake(settings.lake_path)
         self.registry = open_model_registry(settings)
         self.workspace = Workspace()
@@ -183,9 +184,11 @@ class Service:
         """Read in what an earlier process left behind, and begin to take events. Called again, it does nothing."""
         if self.intake.is_recovered:
             return
-        if self.online.checkpoint:
+        checkpoint = self.online.checkpoint
+        if checkpoint and checkpoint >= self.spool.forgotten:
             self.intake.recover()
-        else:  # a new home, or one whose online store was lost
+        else:  # a new home, or one whose online store was lost, or put back from an older copy
+            self.online.clear()
             written = self.lake.transaction_number(EVENTS.name, self.spool.writer_id) if self._has_events else None
             self.intake.rebuild(ordered_events(self.lake), written or 0)
         self.lake_writer.start()

@@ -62,12 +62,17 @@ class Settings(BaseSettings):
     online_store_url: str = Field(
         "",
         validation_alias="QUIKAPP_ML_ONLINE_STORE_URL",
-        description="Online features: sqlite:///path; empty: `home`/online.db.",
+        description="Online features: sqlite:///path, redis://host:port/number?prefix=name (rediss:// with TLS; extra "
+        "`redis`), postgresql://user:password@host/database?schema=name (extra `postgres`); empty: `home`/online.db. "
+        "A store belongs to the first home that uses it: give each a prefix (else `quikapp-ml`) or schema (else "
+        "`quikapp_ml`) of its own.",
     )
     state_url: str = Field(
         "",
         validation_alias="QUIKAPP_ML_STATE_URL",
-        description="Control state (job runs): an SQLAlchemy URL; empty: `home`/state.db.",
+        description="Control state (job runs, endpoints, shares, tokens): sqlite:///path or "
+        "postgresql://user:password@host/database?schema=name (extra `postgres`; else schema `quikapp_ml`); empty: "
+        "`home`/state.db. Services that name the same schema share all of it.",
     )
 
     alias_poll_seconds: float = Field(

@@ -121,17 +121,17 @@ def test_a_closed_store_refuses(store: OnlineStore) -> None:
 
 def test_a_store_belongs_to_the_first_that_claims_it(store: OnlineStore) -> None:
     store.write({"people": {"ada": b"1"}}, checkpoint=3)
-    store.claim("spool-1")
-    store.claim("spool-1")
+    store.claim("home-1")
+    store.claim("home-1")
     with pytest.raises(Conflict, match="belongs to another home"):
-        store.claim("spool-2")
+        store.claim("home-2")
     store.write({"people": {"bob": b"2"}}, checkpoint=4)
     assert store.checkpoint == 4
     assert store.get("people", ["ada", "bob"]) == [b"1", b"2"]
 
 
 def test_clear_leaves_nothing_but_the_owner(store: OnlineStore) -> None:
-    store.claim("spool-1")
+    store.claim("home-1")
     store.clear()
     store.write({"people": {"ada": b"1"}, "": {"": b""}}, checkpoint=3)
     store.clear()
@@ -139,7 +139,7 @@ def test_clear_leaves_nothing_but_the_owner(store: OnlineStore) -> None:
     assert (store.count("people"), store.count("")) == (0, 0)
     assert list(store.items("people")) == []
     with pytest.raises(Conflict):
-        store.claim("spool-2")
+        store.claim("home-2")
     store.write({"people": {"bob": b"2"}}, checkpoint=1)
     assert (dict(store.items("people")), store.checkpoint) == ({"bob": b"2"}, 1)
 
@@ -153,12 +153,12 @@ def test_a_key_that_is_no_text_is_refused(url: str) -> None:
 
 def test_documents_owner_and_checkpoint_survive_reopening(url: str) -> None:
     with closing(open_online_store(url)) as store:
-        store.claim("spool-1")
+        store.claim("home-1")
         store.write({"people": {"ada": b"1"}}, checkpoint=5)
     with closing(open_online_store(url)) as again:
         assert (dict(again.items("people")), again.checkpoint) == ({"ada": b"1"}, 5)
         with pytest.raises(Conflict):
-            again.claim("spool-2")
+            again.claim("home-2")
 
 
 def test_a_second_opener_reads_all_of_a_write_or_nothing_of_it(url: str) -> None:

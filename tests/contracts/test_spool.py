@@ -84,7 +84,9 @@ def test_released_frames_are_gone_and_the_others_stay(spool: Spool) -> None:
     numbers = [spool.append("t", [b"{}"]) for _ in range(5)]
     spool.sync()
     waiting = spool.pending_bytes
+    assert spool.forgotten == 0
     spool.release(numbers[2])
+    assert spool.forgotten == numbers[2]
     assert [f.sequence for f in spool.read(0)] == numbers[3:]
     assert 0 < spool.pending_bytes < waiting
     spool.release(numbers[4])

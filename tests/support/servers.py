@@ -29,6 +29,8 @@ _names = count(1)
 class StoreServer(Protocol):
     """What a test does to a server."""
 
+    process: "subprocess.Popen[bytes]"
+
     def new_url(self) -> str:
         """URL of a store that nobody has used."""
 
@@ -183,6 +185,8 @@ class StoreServers:
             kinds: dict[str, Callable[[], StoreServer]] = {"redis": RedisServer, "postgres": PostgresServer}
             self._servers[name] = kinds[name]()
             self._closing.callback(self._servers[name].close)
+        if self._servers[name].process.poll() is not None:  # killed by a test that failed
+            self._servers[name].start()
         return self._servers[name]
 
     def close(self) -> None:

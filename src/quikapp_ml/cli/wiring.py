@@ -16,7 +16,9 @@ from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.online import open_online_store
 from quikapp_ml.stores.state import open_state
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
+_CREDENTIALS = re.compile(r"(?<=://)(?!/)[^?]*@")
+_PARAMETERS = re.compile(r"(?<=://)(.*?)\?.*")
+"""Of a URL: a password may stand there, too."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def wiring(settings: Settings) -> list[Wire]:
 
 
 def _ask(thing: str, url: str, question: Callable[[], str]) -> Wire:
-    shown = _CREDENTIALS.sub("…@", url)
+    shown = _PARAMETERS.sub(r"\1", _CREDENTIALS.sub("…@", url))
     try:
         return Wire(thing, shown, True, question())
     except (QuikAppMLError, OSError, httpx.HTTPError) as error:

@@ -146,7 +146,7 @@ class EventIntake:
             self._apply(event)
             n_events += 1
         if n_events:
-            logger.warning("the online store was empty: it is made again from the %d events of the tables", n_events)
+            logger.warning("the online store lacks events: it is made again from the %d events of the tables", n_events)
         self._replay_behind(through)
 
     def _replay_behind(self, sequence: int) -> None:

@@ -5,6 +5,7 @@ import os
 import secrets
 import tempfile
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +111,20 @@ class Home:
         except (OSError, ValueError, TypeError):
             return None  # it has only just locked the home, or is just leaving it
 
-    # --- its secret
+    # --- its name and its secret
+
+    def identity(self) -> str:
+        """Name of this home for stores outside it, made on first use (file `id`)."""
+        path = self.path / "id"
+        try:
+            if not path.exists():
+                self._write("id", f"home-{uuid.uuid4()}\n".encode())
+            name = path.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StorageFailed(f"{path} cannot be read: {error}") from error
+        if not name:
+            raise Damaged(f"{path} is empty: put the name of this home back, as its online store knows it (`owner`)")
+        return name
 
     def secret(self) -> bytes:
         """32 random bytes that never leave this home, made on first use (file `secret`, mode 0600).

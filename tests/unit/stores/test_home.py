@@ -113,6 +113,15 @@ def test_only_the_owner_announces(tmp_path: Path) -> None:
         Home(tmp_path).announce("http://127.0.0.1:1")
 
 
+def test_a_home_has_a_name_that_stays_the_same(tmp_path: Path) -> None:
+    name = Home(tmp_path / "a").identity()
+    assert Home(tmp_path / "a").identity() == name
+    assert Home(tmp_path / "b").identity() != name != ""
+    (tmp_path / "a" / "id").write_text("\n")
+    with pytest.raises(Damaged, match="put the name of this home back"):
+        Home(tmp_path / "a").identity()
+
+
 def test_the_secret_stays_the_same_and_private(tmp_path: Path) -> None:
     secret = Home(tmp_path).secret()
     assert len(secret) == 32

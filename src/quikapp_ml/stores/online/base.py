@@ -16,7 +16,7 @@ class OnlineStore(ABC):
 
     @abstractmethod
     def claim(self, owner: str) -> None:
-        """Say whose documents these are: the spool (its `writer_id`) that the checkpoint counts in.
+        """Say whose documents these are: the home in whose spool the checkpoint counts.
 
         The first to claim a store keeps it, over restarts. Raises Conflict for another.
         """

@@ -15,7 +15,7 @@ from quikapp_ml.stores.postgres import Connection, Late, connect, read_url
 from quikapp_ml.stores.remote import address
 
 READ_SECONDS = 1.0
-WRITE_SECONDS = 10.0
+WRITE_SECONDS = 5.0
 DOCUMENTS_A_PAGE = 2_000
 DOCUMENTS_A_STATEMENT = 5_000
 
@@ -225,11 +225,14 @@ class PostgresOnlineStore(OnlineStore):
             done = link.run(work)
         except (Late, psycopg.errors.ConnectionTimeout) as error:
             self._patience.lose()
-            raise StorageFailed(f"online store {self._where}: {error}") from error
+            raise self._failed(error) from error
         except psycopg.Error as error:
-            raise StorageFailed(f"online store {self._where}: {error}") from error
+            raise self._failed(error) from error
         self._patience.regain()
         return done
+
+    def _failed(self, error: psycopg.Error) -> StorageFailed:
+        return StorageFailed(f"online store {self._where}: {' '.join(str(error).split())}")
 
 
 def _encoded(text: str) -> bytes:

@@ -19,7 +19,7 @@ from quikapp_ml.stores.remote import address, split_name
 logger = logging.getLogger(__name__)
 
 READ_SECONDS = 1.0
-WRITE_SECONDS = 10.0
+WRITE_SECONDS = 5.0
 DOCUMENTS_A_PAGE = 2_000
 FIELDS_A_COMMAND = 1_000
 DEFAULT_PREFIX = "quikapp-ml"

@@ -81,6 +81,11 @@ class Spool(ABC):
 
     @property
     @abstractmethod
+    def forgotten(self) -> int:
+        """Frames up to this number may be gone; all behind it are here."""
+
+    @property
+    @abstractmethod
     def pending_bytes(self) -> int:
         """Size of what is not yet released."""
 

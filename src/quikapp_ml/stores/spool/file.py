@@ -39,6 +39,7 @@ class FileSpool(Spool):
         self._one_fsync = threading.Lock()
         self._waiters: list[_Waiter] = []
         self._failure: str | None = None
+        self._released = 0
         self._closing = False
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -214,6 +215,7 @@ class FileSpool(Spool):
     def release(self, through: int) -> None:
         """Forget frames, and delete segments without others, but never the one that is being written."""
         with self._lock:
+            self._released = max(self._released, through)
             for segment in self._segments:
                 self._pending_bytes -= segment.forget(through)
             while len(self._segments) > 1 and not self._segments[0].places:
@@ -247,6 +249,12 @@ class FileSpool(Spool):
     def last_sequence(self) -> int:
         """Number of the newest frame."""
         return self._last
+
+    @property
+    def forgotten(self) -> int:
+        """What was released, and what lay before the first segment that is left."""
+        with self._lock:
+            return max(self._released, self._segments[0].first - 1)
 
     @property
     def pending_bytes(self) -> int:

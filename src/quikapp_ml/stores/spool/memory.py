@@ -15,6 +15,7 @@ class MemorySpool(Spool):
         self.max_pending_bytes = max_pending_bytes
         self._frames: list[Frame] = []
         self._last = 0
+        self._released = 0
         self._writer_id = f"memory-{uuid.uuid4()}"
         self._failure: str | None = None
 
@@ -44,6 +45,7 @@ class MemorySpool(Spool):
 
     def release(self, through: int) -> None:
         """Forget frames."""
+        self._released = max(self._released, through)
         self._frames = [frame for frame in self._frames if frame.sequence > through]
 
     def skip_to(self, sequence: int) -> None:
@@ -59,6 +61,11 @@ class MemorySpool(Spool):
     def last_sequence(self) -> int:
         """Number of the newest frame."""
         return self._last
+
+    @property
+    def forgotten(self) -> int:
+        """What was released."""
+        return self._released
 
     @property
     def pending_bytes(self) -> int:

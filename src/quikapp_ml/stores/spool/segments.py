@@ -31,6 +31,11 @@ class Segment:
     n_torn_bytes: int = 0
     """Bytes at its end that are no frame; nothing is written behind them."""
 
+    @property
+    def first(self) -> int:
+        """The first number that it may hold."""
+        return int(self.path.stem)
+
     def add(self, sequence: int, length: int) -> None:
         """Note the frame that was written at its end."""
         self.places.append(Place(sequence, self.size, length))

@@ -7,7 +7,7 @@ from quikapp_ml.stores.postgres import read_url
 from quikapp_ml.stores.remote import address
 from quikapp_ml.stores.state.database import READS_ONLY
 
-_STATEMENT_SECONDS = 5
+_STATEMENT_SECONDS = 3
 _POOL_SECONDS = 5
 
 
