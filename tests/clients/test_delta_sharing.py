@@ -20,7 +20,7 @@ from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.state import open_state
 from support.running import Running, quikapp_ml, start
 
-READER = Path(__file__).with_name("delta_sharing_reader.py")
+READER = Path(__file__).parent / "scripts" / "delta_sharing_reader.py"
 EMBEDDINGS = Table(
     "quikapp_ml.ml_features.user_embeddings",
     pa.schema([("user_id", pa.string()), ("embedding", pa.list_(pa.float64())), ("team", pa.string())]),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -75,7 +75,7 @@ class House:
         self.sharing.add_table(name, NewTable(VISITS.name, **new), "owner")
 
     def reader(self, name: str = "acme", *shares: str, days: int | None = 90) -> "Reader":
-        issued = self.sharing.create_recipient(name, "owner", days)
+        issued = self.sharing.create_recipient(name, "owner", None if days is None else timedelta(days=days))
         for share in shares or ("sales",):
             self.state.shares.change_grants(share, [name], [])
         return self.holder(issued.text)

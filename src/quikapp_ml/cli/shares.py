@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from quikapp_ml.cli.screen import answers, errors, show_table
-from quikapp_ml.databricks_api.sharing.management import DEFAULT_DAYS, IssuedToken, NewTable, Sharing
+from quikapp_ml.databricks_api.sharing.management import DEFAULT_LIFE, IssuedToken, NewTable, Sharing
 from quikapp_ml.errors import AlreadyExists, NotFound
 from quikapp_ml.serving.audit import new_entry
 from quikapp_ml.serving.local_token import local_user
@@ -29,7 +29,7 @@ recipients = typer.Typer(help="Those who may read shares, and their tokens.", no
 ShareName = Annotated[str, typer.Argument(help="Name of the share.")]
 RecipientName = Annotated[str, typer.Argument(help="Name of the recipient.")]
 Comment = Annotated[str, typer.Option(help="What others should know about it.")]
-Days = Annotated[int, typer.Option(min=1, help="Days after which the token ends.")]
+Days = Annotated[int, typer.Option(min=1, max=3650, help="Days after which the token ends.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="File to write the profile to, instead of the screen.")
 ]
@@ -138,7 +138,7 @@ def revoke(share: ShareName, recipient: RecipientName) -> None:
 @recipients.command("create")
 def create_recipient(
     name: RecipientName,
-    days: Days = DEFAULT_DAYS,
+    days: Days = DEFAULT_LIFE.days,
     endpoint: Endpoint = "",
     output: Output = None,
     comment: Comment = "",
@@ -146,7 +146,7 @@ def create_recipient(
     """Make a recipient with a token. Its profile is shown once: hand it over on a safe way."""
     _check_output(output)
     with _state() as state:
-        issued = _sharing(state).create_recipient(name, local_user(), days, comment)
+        issued = _sharing(state).create_recipient(name, local_user(), timedelta(days=days), comment)
         _note(state, "createRecipient", recipient=issued.recipient.name)
     _hand_out(issued, endpoint, output)
 
@@ -155,14 +155,14 @@ def create_recipient(
 def rotate(
     name: RecipientName,
     overlap_hours: Annotated[float, typer.Option(min=0, help="Hours for which the old token goes on.")] = 24,
-    days: Days = DEFAULT_DAYS,
+    days: Days = DEFAULT_LIFE.days,
     endpoint: Endpoint = "",
     output: Output = None,
 ) -> None:
     """Give a recipient a new token; the old one goes on for a while."""
     _check_output(output)
     with _state() as state:
-        issued = _sharing(state).rotate(name, days, overlap_hours * 3600)
+        issued = _sharing(state).rotate(name, timedelta(days=days), overlap_hours * 3600)
         _note(state, "rotateRecipientToken", recipient=issued.recipient.name)
     _hand_out(issued, endpoint, output)
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from quikapp_ml.databricks_api.sharing.errors import Refused
 from quikapp_ml.databricks_api.sharing.file_urls import FileClaim, FileUrls, file_of_table
 from quikapp_ml.databricks_api.sharing.reading import SharedTableReader
-from quikapp_ml.databricks_api.sharing.table_log import DataFile, TableLog
+from quikapp_ml.databricks_api.sharing.table_log import DataFile, TableLog, folder_of
 from quikapp_ml.databricks_api.sharing.wire import Signed
 from quikapp_ml.errors import InvalidInput, NotFound, PermissionDenied
 from quikapp_ml.serving.access import digest_of
@@ -95,6 +94,6 @@ class SharingDoor:
 
     def _folder(self, table: SharedTable) -> Path:
         try:
-            return Path(unquote(urlparse(self._lake.uri(table.table)).path))
+            return folder_of(self._lake, table.table)
         except NotFound:
             raise NotFound(f"table {table.schema}.{table.name} is not there any more") from None

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quikapp_ml.errors import InvalidInput, NotFound, PermissionDenied, QuikAppMLError, Unavailable
+from quikapp_ml.errors import FeatureDisabled, InvalidInput, NotFound, PermissionDenied, QuikAppMLError, Unavailable
 
 logger = logging.getLogger(__name__)
 
 _CODES: dict[type[QuikAppMLError], tuple[int, str]] = {
     InvalidInput: (400, "INVALID_PARAMETER_VALUE"),
+    FeatureDisabled: (400, "FEATURE_DISABLED"),
     NotFound: (404, "RESOURCE_DOES_NOT_EXIST"),
     PermissionDenied: (403, "PERMISSION_DENIED"),
     Unavailable: (503, "TEMPORARILY_UNAVAILABLE"),

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 import orjson
 
-from quikapp_ml.databricks_api.sharing.table_log import TableLog
+from quikapp_ml.databricks_api.sharing.table_log import TableLog, folder_of
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.serving.access import digest_of
 from quikapp_ml.stores.lake.base import Lake
@@ -26,8 +25,8 @@ from quikapp_ml.stores.state.shares import (
 )
 
 TOKEN_BYTES = 32
-DEFAULT_DAYS = 90
-MAX_DAYS = 3650
+DEFAULT_LIFE = timedelta(days=90)
+MAX_LIFE = timedelta(days=3650)
 _NAME = re.compile(r"[a-z0-9_-]{1,255}")
 
 
@@ -52,6 +51,7 @@ class IssuedToken:
 
     recipient: Recipient
     text: str
+    """The token, or the code that it can be fetched with."""
     expires_at: datetime | None
 
     def profile(self, endpoint: str) -> bytes:
@@ -110,39 +110,55 @@ class Sharing:
             new.start_version,
         )  # fmt: skip
 
+    def feeds(self, share: Share) -> dict[str, bool]:
+        """Whether each of a share's tables feeds changes now; those that are gone are left out."""
+        tables = {table.table for table in share.tables if self._lake.exists(table.table)}
+        return {table: TableLog(self._folder(table)).head().feeds_changes for table in sorted(tables)}
+
     def create_recipient(
-        self, name: str, owner: str, days: int | None = DEFAULT_DAYS, comment: str = ""
+        self, name: str, owner: str, life: timedelta | None = DEFAULT_LIFE, comment: str = "", *, by_code: bool = False
     ) -> IssuedToken:
-        """A recipient with a first token; `days` None: it never expires."""
-        text, token = self._new_token(days)
+        """A recipient with a first token; `life` None: it never expires. `by_code`: it is to be fetched."""
+        text, token = self._new_token(life, by_code)
         name = checked_name("recipient", name)
         recipient = Recipient(name, str(uuid.uuid4()), self._now(), owner, comment, (token,))
         self._recipients.create(recipient)
         return IssuedToken(recipient, text, token.expires_at)
 
-    def rotate(self, name: str, days: int | None = DEFAULT_DAYS, overlap_seconds: float = 0) -> IssuedToken:
+    def rotate(
+        self, name: str, life: timedelta | None = DEFAULT_LIFE, overlap_seconds: float = 0, *, by_code: bool = False
+    ) -> IssuedToken:
         """A new token; those before it go on for the overlap at most."""
-        if overlap_seconds < 0:
+        if not 0 <= overlap_seconds <= MAX_LIFE.total_seconds():
             raise InvalidInput(f"an overlap of {overlap_seconds} seconds is not possible; give 0 or more")
-        text, token = self._new_token(days)
+        text, token = self._new_token(life, by_code)
         ends = self._now() + timedelta(seconds=overlap_seconds)
         return IssuedToken(self._recipients.expire_tokens(name.lower(), ends, token), text, token.expires_at)
+
+    def fetch_token(self, code: str) -> IssuedToken:
+        """The token that waits for this code. Raises NotFound when there is none, or not any longer."""
+        text = secrets.token_urlsafe(TOKEN_BYTES)
+        recipient = self._recipients.activate(digest_of(code), digest_of(text))
+        token = next(each for each in recipient.tokens if each.digest == digest_of(text))
+        return IssuedToken(recipient, text, token.expires_at)
 
     def end_tokens(self, name: str) -> Recipient:
         """All tokens of a recipient are refused from now on."""
         return self._recipients.expire_tokens(name.lower(), self._now())
 
-    def _new_token(self, days: int | None) -> tuple[str, RecipientToken]:
-        if days is not None and not 1 <= days <= MAX_DAYS:
-            raise InvalidInput(f"a token cannot live for {days} days; give 1 to {MAX_DAYS}")
-        text = secrets.token_urlsafe(TOKEN_BYTES)
-        expires = None if days is None else self._now() + timedelta(days=days)
-        return text, RecipientToken(str(uuid.uuid4()), digest_of(text), self._now(), expires)
+    def _new_token(self, life: timedelta | None, by_code: bool) -> tuple[str, RecipientToken]:
+        if life is not None and not timedelta() < life <= MAX_LIFE:
+            raise InvalidInput(f"a token cannot live for {life}; give up to {MAX_LIFE.days} days")
+        text, token_id = secrets.token_urlsafe(TOKEN_BYTES), str(uuid.uuid4())
+        expires = None if life is None else self._now() + life
+        if by_code:  # nothing has this digest: the token is made when it is fetched
+            return text, RecipientToken(token_id, f"waits {token_id}", self._now(), expires, digest_of(text))
+        return text, RecipientToken(token_id, digest_of(text), self._now(), expires)
 
     def _folder(self, table: str) -> Path:
         if not self._lake.exists(table):
             raise NotFound(f"table {table} does not exist; known are {', '.join(self._lake.names()) or 'none'}")
-        return Path(unquote(urlparse(self._lake.uri(table)).path))
+        return folder_of(self._lake, table)
 
     def _shown_as(self, new: NewTable) -> tuple[str, str]:
         parts = (new.shared_as or new.table.partition(".")[2]).split(".")

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from quikapp_ml.databricks_api.sharing.door import SharingDoor
 from quikapp_ml.databricks_api.sharing.errors import Refused, SharingRoute
 from quikapp_ml.databricks_api.sharing.file_urls import SIGNATURE, FileUrls
+from quikapp_ml.databricks_api.sharing.management import Sharing
 from quikapp_ml.databricks_api.sharing.paging import page_of
 from quikapp_ml.databricks_api.sharing.reading import ChangesQuestion, SharedTableReader, SnapshotQuestion, Told
 from quikapp_ml.databricks_api.sharing.wire import CAPABILITIES, Capabilities
@@ -31,6 +32,17 @@ VERSION = "Delta-Table-Version"
 FILE_CHUNK_BYTES = 1024**2
 
 T = TypeVar("T")
+
+_ACTIVATION_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Your profile</title>
+<style>body{font:1rem/1.5 system-ui;max-width:34rem;margin:4rem auto}button{font:inherit;padding:.5rem 1rem}</style>
+<h1>Data is shared with you</h1>
+<p>The profile holds your token. It can be downloaded once: keep it like a password.</p>
+<form method="post"><button>Download the profile</button></form></html>"""
+_ACTIVATION_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "referrer-policy": "no-referrer",
+}
 
 router = APIRouter(prefix=PREFIX, route_class=SharingRoute, include_in_schema=False)
 
@@ -194,6 +206,23 @@ def get_file(
 ) -> SharedFile:
     """A file, to whoever has its URL."""
     return SharedFile(door.file(name, expires, signature), media_type="application/vnd.apache.parquet")
+
+
+@router.get("/activation/{code}")
+def show_activation(code: str) -> Response:
+    """A page with a button: programs that look at links before people do must not use the code up."""
+    del code
+    return Response(_ACTIVATION_PAGE, media_type="text/html; charset=utf-8", headers=_ACTIVATION_HEADERS)
+
+
+@router.post("/activation/{code}")
+def activate(request: Request, code: str) -> Response:
+    """The profile that waits for this code; it is given once."""
+    service: Service = request.app.state.service
+    sharing = Sharing(service.state.shares, service.state.recipients, service.lake, time.time)
+    issued = sharing.fetch_token(code)
+    told = {"content-disposition": f'attachment; filename="{issued.recipient.name}.share"', "cache-control": "no-store"}
+    return Response(issued.profile(str(request.base_url)), media_type="application/json", headers=told)
 
 
 @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])

@@ -13,13 +13,15 @@ from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import orjson
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
+from quikapp_ml.errors import FeatureDisabled, InvalidInput, NotFound, StorageFailed
+from quikapp_ml.stores.lake.base import Lake
 
 CHANGE_FEED = "delta.enableChangeDataFeed"
 DELETION_VECTORS = "deletionVectors"
@@ -197,6 +199,14 @@ class TableLog:
             return DeltaTable(url, version=version)
         except DeltaError:
             raise _not_kept(version) from None
+
+
+def folder_of(lake: Lake, table: str) -> Path:
+    """Where a table lies. Raises NotFound without it, FeatureDisabled when it lies in no folder."""
+    uri = urlparse(lake.uri(table))
+    if uri.scheme != "file":
+        raise FeatureDisabled("only tables in a folder of this machine can be shared")
+    return Path(unquote(uri.path))
 
 
 @contextmanager
