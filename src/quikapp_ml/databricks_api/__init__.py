@@ -2,6 +2,12 @@
 
 from quikapp_ml.databricks_api import invocations, serving_endpoints, workspace
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
+from quikapp_ml.databricks_api.sharing import management_routes as sharing
 
-ROUTES: tuple[WorkspaceRoute, ...] = (*invocations.ROUTES, *workspace.ROUTES, *serving_endpoints.ROUTES)
+ROUTES: tuple[WorkspaceRoute, ...] = (
+    *invocations.ROUTES,
+    *workspace.ROUTES,
+    *serving_endpoints.ROUTES,
+    *sharing.ROUTES,
+)
 """What is asked most comes first."""
