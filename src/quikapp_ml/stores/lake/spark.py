@@ -109,9 +109,17 @@ class SparkCompute(Compute):
         return reader.load(self._readable(uri))
 
     def _readable(self, uri: str) -> str:
-        """The place under a name that Sail 0.7 can read: it finds no table below a folder with a space or an umlaut."""
-        path = unquote(urlparse(uri).path) if uri.startswith("file://") else uri
-        if self._server is None or "://" in path or _PLAIN_PATH.fullmatch(path):
+        """The place under a name that the engine can read.
+
+        Apache Spark takes file URLs as they are written, without decoding them. Sail 0.7 finds no table below a folder
+        with a space or an umlaut.
+        """
+        if not uri.startswith("file://"):
+            return uri
+        path = unquote(urlparse(uri).path)
+        if self._server is None:
+            return f"file://{path}"
+        if _PLAIN_PATH.fullmatch(path):
             return uri
         if self._doors is None:
             self._doors = tempfile.TemporaryDirectory(prefix="quikapp-ml-doors-")
