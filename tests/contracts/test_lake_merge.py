@@ -1,5 +1,6 @@
-"""The promises of `Lake` about merging, dropping and properties, held against tables in memory and in files."""
+"""The promises of `Lake` about merging, dropping and properties, held against every implementation."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake, Table
+from support.clouds import CLOUD_ROOTS
 
 NAME = "quikapp_ml.features.people"
 PEOPLE = Table(
@@ -21,9 +23,10 @@ PEOPLE = Table(
 )
 
 
-@pytest.fixture(params=["memory", "folder"])
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
-    lake = open_lake("memory://" if request.param == "memory" else str(tmp_path / "a läke"))
+@pytest.fixture(params=["memory", "folder", *CLOUD_ROOTS])
+def lake(request: pytest.FixtureRequest, tmp_path: Path, cloud_root: Callable[[str], str]) -> Lake:
+    folders = {"memory": "memory://", "folder": str(tmp_path / "a läke")}
+    lake = open_lake(folders.get(request.param) or cloud_root(request.param))
     lake.ensure(PEOPLE)
     return lake
 
