@@ -172,8 +172,19 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_a_storage_failure(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"not a database" * 100)
-    with pytest.raises(StorageFailed, match=r"state\.db"):
+    with pytest.raises(StorageFailed, match=r"state\.db.* move it away"):
         open_state(f"sqlite:///{path}")
+
+
+def test_a_folder_made_for_it_is_open_to_nobody_else(tmp_path: Path) -> None:
+    open_state(f"sqlite:///{tmp_path}/home/state.db").close()
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_made_is_a_storage_failure(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageFailed, match="cannot be made"):
+        open_state(f"sqlite:///{tmp_path}/file/state.db")
 
 
 def test_an_unknown_scheme_is_refused_without_showing_credentials() -> None:

@@ -61,6 +61,8 @@ def test_every_field_of_a_type_is_named(name: str, cls: type[EventBase]) -> None
         ({"event_time": "yesterday"}, "time_format"),
         ({"event_time": "2026-11-23T08:00:00"}, "time_zone_missing"),
         ({"event_time": "1999-12-31T23:59:59Z"}, "time_too_early"),
+        ({"event_time": "0001-01-01T00:00:00+14:00"}, "time_too_early"),
+        ({"event_time": "9999-12-31T23:59:59-14:00"}, "time_in_future"),
         ({"event_time": "2026-11-23T09:05:01Z"}, "time_in_future"),
     ],
 )

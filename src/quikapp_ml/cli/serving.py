@@ -84,6 +84,12 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket) -> str:
+    """Where programs of this machine reach it: a listener on all addresses is not asked by the name 0.0.0.0."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104  compared, not bound
+
+
 def _fill(service: Service, config: SampleConfig) -> None:
     with progress_bar() as bar:
         task = bar.add_task("Filling the empty home with a sample workspace", total=None)
@@ -94,8 +100,7 @@ def _fill(service: Service, config: SampleConfig) -> None:
 
 
 def _run(service: Service, listener: socket.socket, *, show_examples: bool) -> None:
-    host, port = listener.getsockname()[:2]
-    url = f"http://{host}:{port}"
+    url = url_of(listener)
     service.announce(url)
     config = uvicorn.Config(
         create_app(service), loop="uvloop", http="httptools", access_log=False, log_config=None, proxy_headers=False

@@ -55,8 +55,8 @@ def _aware_time(value: object) -> datetime:
         raise PydanticCustomError("time_zone_missing", "must name its time zone, such as 2026-11-23T08:00:00+00:00")
     try:
         in_utc = parsed.astimezone(UTC)
-    except OverflowError:
-        in_utc = EARLIEST_EVENT_TIME - timedelta(days=1)
+    except OverflowError:  # in UTC it is before the year 1 or after the year 9999
+        in_utc = parsed.replace(tzinfo=UTC)
     if in_utc < EARLIEST_EVENT_TIME:
         raise PydanticCustomError("time_too_early", "must not be before the year 2000")
     return in_utc

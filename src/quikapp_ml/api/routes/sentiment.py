@@ -13,7 +13,8 @@ from quikapp_ml.api.telemetry import note_degraded
 from quikapp_ml.entities.questions import SentimentQuestion
 
 INLINE_MESSAGES = 100
-"""Longer lists are read in a thread of their own, so that nobody else waits for them."""
+INLINE_CHARACTERS = 20_000
+"""Longer lists, and longer texts, are read in a thread of their own, so that nobody else waits for them."""
 
 router = APIRouter(tags=["answers"])
 
@@ -26,9 +27,14 @@ async def read_sentiment(request: Request) -> Response:
     """
     question = await read_question(request, SentimentQuestion)
     reader = service_of(request).sentiment
-    if len(question.messages) > INLINE_MESSAGES:
+    if _is_long(question):
         answer = await run_in_threadpool(reader.read, question)
     else:
         answer = reader.read(question)
     note_degraded(request, answer.degraded)
     return JsonAnswer(answer)
+
+
+def _is_long(question: SentimentQuestion) -> bool:
+    n_messages = len(question.messages)
+    return n_messages > INLINE_MESSAGES or sum(len(each.content) for each in question.messages) > INLINE_CHARACTERS

@@ -28,7 +28,10 @@ def open_lake(url: str) -> Lake:
     """The lake behind a folder or URL. Raises InvalidInput on another scheme, and prints no URL: it may hold keys."""
     if not url:
         raise InvalidInput(f"the lake's URL is empty; use {ALLOWED}")
-    scheme = urlparse(url).scheme.lower()
+    try:
+        scheme = urlparse(url).scheme.lower()
+    except ValueError:  # it may quote the URL
+        raise InvalidInput(f"the lake's URL cannot be read; use {ALLOWED}") from None
     if scheme not in BACKENDS:
         raise InvalidInput(f"a lake URL of the unknown scheme {scheme}://; use {ALLOWED}")
     module, _, name = BACKENDS[scheme].partition(":")

@@ -37,7 +37,7 @@ class SQLiteOnlineStore(OnlineStore):
         self._write_lock = Lock()
         self._read_lock = Lock()
         with self._storage():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._writer = _connect(path)
             try:
                 # FULL: the spool forgets what the checkpoint covers, so a checkpoint must not be lost in a power cut.
@@ -145,7 +145,10 @@ class SQLiteOnlineStore(OnlineStore):
             raise InvalidInput(f"a key or namespace is not text that can be stored: {error}") from None
         except (sqlite3.Error, OSError) as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED_CODES:
-                raise Damaged(f"online store {self._path}: {error}") from error
+                raise Damaged(
+                    f"online store {self._path}: {error}. Move it away, with its -wal and -shm files: the next start "
+                    "makes it again from the tables and the spool"
+                ) from error
             raise StorageFailed(f"online store {self._path}: {error}") from error
 
 

@@ -24,8 +24,8 @@ def open_registry(tracking_uri: str, experiment: str, artifact_root: Path) -> Mo
     `experiment` is MLflow's tracking experiment; `artifact_root` is where a database of our own keeps files (a server
     has its own place). Raises InvalidInput on another scheme, and prints no URI: it may hold keys.
     """
-    scheme = urlparse(tracking_uri).scheme or tracking_uri
-    if scheme.partition("+")[0] not in SCHEMES:
+    scheme, rest = _parts(tracking_uri)
+    if scheme.partition("+")[0] not in SCHEMES or (scheme == "sqlite" and not rest):
         raise InvalidInput(f"an MLflow tracking URI must be {ALLOWED}; the one given has another form")
     if scheme == "memory":
         return cast(ModelRegistry, import_module("quikapp_ml.stores.registry.memory").MemoryRegistry())
@@ -35,3 +35,12 @@ def open_registry(tracking_uri: str, experiment: str, artifact_root: Path) -> Mo
         return cast(ModelRegistry, backend(tracking_uri, experiment, artifact_root))
 
     return LateRegistry(open_now)
+
+
+def _parts(uri: str) -> tuple[str, str]:
+    """Scheme, and path without its first slash; empty where the URI cannot be read."""
+    try:
+        parsed = urlparse(uri)
+    except ValueError:
+        return "", ""
+    return parsed.scheme or uri, parsed.path[1:]

@@ -311,7 +311,7 @@ def _prepare_sqlite(uri: str, artifact_root: Path) -> None:
     """
     path = Path(uri.partition(":///")[2]).absolute()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.with_name(f"{path.name}.lock").open("w") as lock, closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA schema_version").fetchone()
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,5 +1,6 @@
 """The SQL database behind the control state: how it is opened, how a transaction runs, what all tables share."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from quikapp_ml.errors import Conflict, InvalidInput, StorageFailed
 
 SCHEMA_VERSION = 1
 READS_ONLY = "reads_only"
+_DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Execution option of a transaction that writes nothing."""
 
 
@@ -81,4 +83,10 @@ def _named(engine: sa.Engine) -> Iterator[None]:
         raise InvalidInput(f"the state database does not take a value: {error.orig}") from error
     except SQLAlchemyError as error:
         where = engine.url.render_as_string(hide_password=True)
+        told = getattr(error, "orig", None)
+        if getattr(told, "sqlite_errorcode", 0) & 0xFF in _DAMAGED_CODES:
+            raise StorageFailed(
+                f"the state database {where}: {told}. Put a copy back, or move it away, with its -wal and -shm files, "
+                "to begin without tokens, endpoints, shares and records of runs"
+            ) from error
         raise StorageFailed(f"the state database {where} does not answer: {error}") from error

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from quikapp_ml.errors import StorageFailed
 from quikapp_ml.stores.state.database import READS_ONLY
 
 _BUSY_SECONDS = 15
@@ -14,11 +15,18 @@ def connect(url: str) -> sa.Engine:
     """Connect to the file, and make its folder."""
     parsed = sa.make_url(url)
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(parsed.database).parent)
     engine = sa.create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"the state database's folder {folder} cannot be made: {error.strerror}") from error
 
 
 def _prepare(connection: Any, _record: object) -> None:

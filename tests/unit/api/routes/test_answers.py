@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from quikapp_ml.api.routes.sentiment import INLINE_MESSAGES
+from quikapp_ml.api.routes.sentiment import INLINE_CHARACTERS, INLINE_MESSAGES
 from quikapp_ml.entities.questions import RecommendationQuestion, SentimentQuestion, SpamQuestion
 from support.fake_service import Client, FakeService
 
@@ -70,13 +70,18 @@ def test_spam_check(client: Client, service: FakeService) -> None:
     assert service.answers.asked == [SpamQuestion(**body)]
 
 
-def _sentiment_body(n_messages: int) -> dict[str, Any]:
-    return {"messages": [{"id": f"msg-{n}", "content": "This is great!"} for n in range(n_messages)]}
-
-
-@pytest.mark.parametrize(("n_messages", "inline"), [(1, True), (INLINE_MESSAGES, True), (INLINE_MESSAGES + 1, False)])
-def test_long_lists_of_messages_are_read_in_another_thread(
-    client: Client, service: FakeService, n_messages: int, inline: bool
+@pytest.mark.parametrize(
+    ("n_messages", "n_characters", "inline"),
+    [
+        (1, INLINE_CHARACTERS, True),
+        (1, INLINE_CHARACTERS + 1, False),
+        (2, INLINE_CHARACTERS // 2 + 1, False),
+        (INLINE_MESSAGES, 14, True),
+        (INLINE_MESSAGES + 1, 14, False),
+    ],
+)
+def test_what_takes_long_to_read_is_read_in_another_thread(
+    client: Client, service: FakeService, n_messages: int, n_characters: int, inline: bool
 ) -> None:
     threads = []
     read = service.answers.read
@@ -87,7 +92,8 @@ def test_long_lists_of_messages_are_read_in_another_thread(
             return read(question)
 
     service.sentiment = Reader()  # type: ignore[assignment]
-    answer = client.post("/api/ml/sentiment", json=_sentiment_body(n_messages))
+    messages = [{"id": f"msg-{n}", "content": "a" * n_characters} for n in range(n_messages)]
+    answer = client.post("/api/ml/sentiment", json={"messages": messages})
     assert len(answer.json()["results"]) == n_messages
     assert [thread is threading.current_thread() for thread in threads] == [inline]
 

@@ -105,10 +105,15 @@ def test_a_folder_that_cannot_be_made_is_storage_failed(tmp_path: Path) -> None:
         SQLiteOnlineStore(tmp_path / "file" / "online.db")
 
 
+def test_a_folder_made_for_it_is_open_to_nobody_else(tmp_path: Path) -> None:
+    SQLiteOnlineStore(tmp_path / "home" / "online.db").close()
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+
+
 def test_another_file_in_its_place_is_damaged_and_kept(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not a database, but somebody's thesis" * 1000)
-    with pytest.raises(Damaged, match=r"online\.db"):
+    with pytest.raises(Damaged, match=r"online\.db.* Move it away"):
         SQLiteOnlineStore(path)
     assert path.read_bytes().startswith(b"not a database")
 

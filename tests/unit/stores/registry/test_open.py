@@ -8,7 +8,18 @@ from quikapp_ml.stores.registry.late import LateRegistry
 from quikapp_ml.stores.registry.memory import MemoryRegistry
 
 
-@pytest.mark.parametrize("uri", ["", "ftp://ada:secret-1@host", "./secret-1", "mongodb+srv://secret-1"])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "ftp://ada:secret-1@host",
+        "./secret-1",
+        "mongodb+srv://secret-1",
+        "http://secret-1@[host",
+        "sqlite:",
+        "sqlite:///",
+    ],
+)
 def test_other_uris_are_refused_without_keys(uri: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"sqlite:///path, .* or memory://") as caught:
         open_registry(uri, "e", tmp_path)
