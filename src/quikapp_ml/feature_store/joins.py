@@ -53,9 +53,9 @@ def join_features(rows: DataFrame, wanted: Wanted) -> DataFrame:
     marked = _marked(rows, wanted, wanted.clocks)
     keys = [named(key).alias(_joined(index)) for index, (_, key) in enumerate(wanted.keys)]
     happened, known = _micros(wanted.clocks)
-    values = wanted.frame.select(*keys, happened.alias("__happened"), known.alias("__known"), *_values(wanted))
+    values = wanted.frame.select(*keys, happened.alias("__fs_happened"), known.alias("__fs_known"), *_values(wanted))
     same = [F.col(_asked(index)) == F.col(_joined(index)) for index in range(len(wanted.keys))]
-    same += [F.col("__best_happened") == F.col("__happened"), F.col("__best_known") == F.col("__known")]
+    same += [F.col("__fs_best_happened") == F.col("__fs_happened"), F.col("__fs_best_known") == F.col("__fs_known")]
     return marked.join(values, _all(same), "left").select(*_columns(rows), *_outputs(wanted))
 
 
@@ -70,25 +70,25 @@ def _marked(rows: DataFrame, wanted: Wanted, clocks: Clocks) -> DataFrame:
     asking = rows.select(
         *_columns(rows),
         *(named(key).alias(_asked(index)) for index, (key, _) in enumerate(wanted.keys)),
-        F.unix_micros(named(clocks.asked)).alias("__at"),
-        F.lit(None).cast(_MARK_TYPE).alias("__mark"),
-        F.lit(True).alias("__asks"),
+        F.unix_micros(named(clocks.asked)).alias("__fs_at"),
+        F.lit(None).cast(_MARK_TYPE).alias("__fs_mark"),
+        F.lit(True).alias("__fs_asks"),
     )
     answering = wanted.frame.select(
         *(F.lit(None).cast(each.dataType).alias(each.name) for each in rows.schema),
         *(named(key).alias(_asked(index)) for index, (_, key) in enumerate(wanted.keys)),
-        F.greatest(happened, known).alias("__at"),
-        F.struct(happened.alias("happened"), known.alias("known")).cast(_MARK_TYPE).alias("__mark"),
-        F.lit(False).alias("__asks"),
+        F.greatest(happened, known).alias("__fs_at"),
+        F.struct(happened.alias("happened"), known.alias("known")).cast(_MARK_TYPE).alias("__fs_mark"),
+        F.lit(False).alias("__fs_asks"),
     )
     keys = [_asked(index) for index in range(len(wanted.keys))]
-    so_far = Window.partitionBy(*keys).orderBy("__at").rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    seen = asking.unionAll(answering).withColumn("__best", F.max("__mark").over(so_far)).where("__asks")
-    best = F.col("__best.happened")
+    so_far = Window.partitionBy(*keys).orderBy("__fs_at").rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    seen = asking.unionAll(answering).withColumn("__fs_best", F.max("__fs_mark").over(so_far)).where("__fs_asks")
+    best = F.col("__fs_best.happened")
     if clocks.window is not None:
-        best = F.when(F.col("__at") - best <= clocks.window // _MICROSECOND, best)
+        best = F.when(F.col("__fs_at") - best <= clocks.window // _MICROSECOND, best)
     carried = [*_columns(rows), *(F.col(key) for key in keys)]
-    return seen.select(*carried, best.alias("__best_happened"), F.col("__best.known").alias("__best_known"))
+    return seen.select(*carried, best.alias("__fs_best_happened"), F.col("__fs_best.known").alias("__fs_best_known"))
 
 
 def _micros(clocks: Clocks) -> tuple[Column, Column]:
@@ -101,13 +101,13 @@ def _columns(rows: DataFrame) -> list[Column]:
 
 
 def _values(wanted: Wanted) -> list[Column]:
-    return [named(feature).alias(f"__value_{index}") for index, feature in enumerate(wanted.outputs)]
+    return [named(feature).alias(f"__fs_value_{index}") for index, feature in enumerate(wanted.outputs)]
 
 
 def _outputs(wanted: Wanted) -> list[Column]:
     columns = []
     for index, (feature, output) in enumerate(wanted.outputs.items()):
-        value = F.col(f"__value_{index}")
+        value = F.col(f"__fs_value_{index}")
         if output in wanted.defaults:
             kind = wanted.frame.schema[feature].dataType
             value = F.coalesce(value, F.lit(wanted.defaults[output]).cast(kind))
@@ -123,8 +123,8 @@ def _all(conditions: Any) -> Column:
 
 
 def _asked(index: int) -> str:
-    return f"__asked_{index}"
+    return f"__fs_asked_{index}"
 
 
 def _joined(index: int) -> str:
-    return f"__joined_{index}"
+    return f"__fs_joined_{index}"

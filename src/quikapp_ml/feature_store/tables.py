@@ -90,8 +90,8 @@ def read_feature_table(lake: Lake, name: str) -> FeatureTable:
 def check_declaration(table: FeatureTable) -> None:
     """Refuse a table that could not be looked up rightly. Raises InvalidInput."""
     names, given = table.columns.names, ", ".join(table.columns.names)
-    if len(set(names)) < len(names):
-        raise InvalidInput(f"table {table.name}: a column is given twice: {given}")
+    if len({name.lower() for name in names}) < len(names):
+        raise InvalidInput(f"table {table.name}: a column is given twice (case does not tell them apart): {given}")
     for key in table.primary_keys:
         if key not in names:
             raise InvalidInput(f"table {table.name}: primary key {key} is no column; its columns are {given}")

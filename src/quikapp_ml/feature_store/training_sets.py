@@ -103,8 +103,9 @@ def outputs_of(lookup: FeatureLookup) -> dict[str, str]:
 def _wanted(rows: DataFrame, lookup: FeatureLookup, outputs: Mapping[str, str], source: FeatureSource) -> Wanted:
     table, frame = source.table(lookup.table_name), source.frame(lookup.table_name)
     where = f"look-up in table {table.name}"
+    taken = [column.lower() for column in (*rows.columns, *outputs.values())]  # engines do not tell case apart
     for name, output in outputs.items():
-        if output in rows.columns or list(outputs.values()).count(output) > 1:
+        if taken.count(output.lower()) > 1:
             raise InvalidInput(
                 f"{where}: column {output} would be there twice; give feature {name} another name by rename_outputs"
             )
@@ -126,7 +127,7 @@ def _clocks(rows: DataFrame, lookup: FeatureLookup, table: FeatureTable) -> Cloc
 def _call(rows: DataFrame, function: FeatureFunction) -> DataFrame:
     where = f"function {function.udf_name}"
     _refuse_unknown(f"{where}: input_bindings", function.input_bindings.values(), rows.columns)
-    if function.output_name in rows.columns:
+    if function.output_name.lower() in (column.lower() for column in rows.columns):
         raise InvalidInput(f"{where}: column {function.output_name} would be there twice; choose another output_name")
     columns = ("`" + column.replace("`", "``") + "`" for column in function.input_bindings.values())
     called = F.expr(f"{function.udf_name}({', '.join(columns)})").alias(function.output_name)

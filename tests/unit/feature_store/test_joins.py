@@ -114,6 +114,20 @@ def test_a_join_by_key_alone(compute: SparkCompute) -> None:
     assert [(row["id"], row["user"], row["m"]) for row in found] == [(1, "a", 10.0), (2, "b", -1.0), (3, None, -1.0)]
 
 
+def test_columns_may_be_called_anything(compute: SparkCompute) -> None:
+    spark = compute.session()
+    frame = spark.createDataFrame(
+        [("a", hour(1), hour(2), {"k": 1.0})],
+        "`u.id` string, `on` timestamp, `k n` timestamp, `v.é` map<string, double>",
+    )
+    asked = [("a", hour(3), [1], {"x": 1}), ("a", hour(1), [2], None)]
+    rows = spark.createDataFrame(asked, "`u.id` string, `a``t` timestamp, `x.y` array<bigint>, m map<string, bigint>")
+    wanted = Wanted(frame, [("u.id", "u.id")], {"v.é": "select"}, clocks=Clocks("a`t", "on", "k n"))
+    found = join_features(rows, wanted).toArrow()
+    assert found.column_names == ["u.id", "a`t", "x.y", "m", "select"]
+    assert {row["x.y"][0]: row["select"] for row in found.to_pylist()} == {1: [("k", 1.0)], 2: None}
+
+
 USERS = ("a", "b", "c")
 MINUTES = st.integers(0, 40)
 

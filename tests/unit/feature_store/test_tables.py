@@ -62,7 +62,7 @@ def test_another_table_is_no_feature_table() -> None:
         ({"timestamp_keys": (), "known_time_key": None, "ttl": timedelta(1)}, "a ttl needs timestamp_keys"),
         ({"columns": COLUMNS.remove(3)}, "has no features"),
         ({"columns": COLUMNS.set(3, pa.field("n", pa.null()))}, "feature n has no type"),
-        ({"columns": COLUMNS.append(pa.field("n", pa.string()))}, "given twice"),
+        ({"columns": COLUMNS.append(pa.field("N", pa.string()))}, "given twice"),
     ],
 )
 def test_a_table_that_could_not_be_looked_up_rightly_is_refused(changed: dict[str, Any], says: str) -> None:
