@@ -145,6 +145,7 @@ class Service:
             workspace_answers=self._workspace_probe(),
             feature_store_answers=self.online.answers,
             takes_events=lambda: self.spool.failure is None,
+            has_room=lambda: self.spool.has_room,
             writes_tables=lambda: self.lake_writer.last_error is None,
             is_recovered=lambda: self.intake.is_recovered,
             models_loaded=lambda: count_champions(self.models.loaded()),

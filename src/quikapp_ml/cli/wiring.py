@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from quikapp_ml.bootstrap import open_model_registry
-from quikapp_ml.errors import QuikAppMLError, Unavailable
+from quikapp_ml.errors import QuikAppMLError, StorageFailed, Unavailable
 from quikapp_ml.serving.health import DatabricksProbe
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
@@ -62,7 +62,10 @@ def _home(settings: Settings) -> str:
 
 def _service(settings: Settings) -> Wire:
     """A service that does not run is no fault; one that runs must answer."""
-    running = Home(settings.home).running()
+    try:
+        running = Home(settings.home).running()
+    except StorageFailed:
+        return Wire("service", "", False, "not running; it cannot, without a home that can be written")
     if running is None or not running.url:
         return Wire("service", "", True, "not running; start it: quikapp-ml serve")
     return _ask("service", running.url, lambda: str(httpx.get(f"{running.url}/health", timeout=3).json()["status"]))

@@ -37,6 +37,8 @@ class Checks:
     feature_store_answers: Question
     takes_events: Question
     """The spool accepts rows."""
+    has_room: Question
+    """The disk takes what is written to it; without, questions are answered and events refused."""
     writes_tables: Question
     """The lake writer gets rid of its rows."""
     is_recovered: Question
@@ -165,7 +167,8 @@ class HealthMonitor:
         if not (available and checks.takes_events()):
             return "unhealthy"
         complete = checks.models_loaded() >= checks.models_expected()
-        return "healthy" if connected and complete and checks.writes_tables() else "degraded"
+        is_kept = checks.has_room() and checks.writes_tables()
+        return "healthy" if connected and complete and is_kept else "degraded"
 
 
 class _Loaded(Protocol):

@@ -62,3 +62,12 @@ def test_a_workspace_that_hangs_is_told_and_does_not_hang_the_doctor(tmp_path: P
 
     assert found["Databricks workspace"][0] is False
     assert "timed out" in found["Databricks workspace"][2]
+
+
+def test_a_home_that_cannot_be_written_is_told_beside_all_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    found = _by_thing(Settings.from_environment({"QUIKAPP_ML_HOME": str(tmp_path / "file" / "home")}))
+
+    assert [found[thing][0] for thing in ("home", "service", "online features", "control state")] == [False] * 4
+    assert found["compute"][0] is True

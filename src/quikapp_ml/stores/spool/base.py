@@ -99,6 +99,11 @@ class Spool(ABC):
     def failure(self) -> str | None:
         """Why nothing can be written until a restart; None while all is well."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk has room for what it did not take last; true when it took everything."""
+        return True
+
     @abstractmethod
     def close(self) -> None:
         """Put everything on the disk and stop."""

@@ -39,6 +39,7 @@ class FileSpool(Spool):
         self._one_fsync = threading.Lock()
         self._waiters: list[_Waiter] = []
         self._failure: str | None = None
+        self._refused_bytes = 0
         self._released = 0
         self._closing = False
         try:
@@ -104,6 +105,7 @@ class FileSpool(Spool):
             while rest:
                 rest = rest[os.write(self._file, rest) :]
         except OSError as error:
+            self._refused_bytes = max(self._refused_bytes, len(frame))
             self._take_back(self._segments[-1].size)
             raise StorageFailed(
                 f"the spool {self.folder} cannot be written: {error.strerror}; nothing was accepted. Free some space.",
@@ -271,6 +273,13 @@ class FileSpool(Spool):
         """Why nothing can be written any more; None while all is well."""
         return self._failure
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the disk would take the largest frame that it refused."""
+        if self._refused_bytes and _free_bytes(self.folder) > self._refused_bytes:
+            self._refused_bytes = 0
+        return not self._refused_bytes
+
     def close(self) -> None:
         """Sync, stop the syncing thread, close the file."""
         with self._wake:
@@ -286,6 +295,14 @@ class FileSpool(Spool):
             with self._lock:
                 self._failure = self._failure or f"the spool {self.folder} is closed"
                 os.close(self._file)
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize
 
 
 def _load_writer_id(folder: Path) -> str:

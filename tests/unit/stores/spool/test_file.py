@@ -206,13 +206,17 @@ def test_a_full_disk_refuses_and_takes_again_when_there_is_room(small_disk: Path
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"\x00" * 100_000)
     spool = FileSpool(small_disk / "spool")
+    had_room = [spool.has_room]
     accepted = []
     with pytest.raises(StorageFailed, match="No space left on device; nothing was accepted"):
         while True:
             accepted.append(spool.append("t", [b'{"content":"%s"}' % (b"x" * 5000)]))
     spool.sync()
     assert [f.sequence for f in spool.read(0)] == accepted, "nothing accepted is lost, nothing refused is there"
+    had_room.append(spool.has_room)
     ballast.unlink()
+    had_room.append(spool.has_room)
+    assert had_room == [True, False, True]
     accepted.append(spool.append("t", [b'{"content":"there is room again"}']))
     spool.close()
     assert numbers_in(small_disk / "spool") == accepted
