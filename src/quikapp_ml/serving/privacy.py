@@ -12,6 +12,11 @@ TEXT_KEYS = frozenset({"content", "query", "comment"})
 """What people wrote: kept as it came, even where it is an address."""
 
 _LOOKS_LIKE_ADDRESSES = re.compile(r"[\s,\[\]0-9a-fA-F.:/]+(?:%[\w.-]+)?")
+_INSIDE = re.compile(
+    r"(?:(?<![\w.:/-])|(?<=//))"
+    r"(?:(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)|(?=[0-9a-fA-F.]*:[0-9a-fA-F.]*:)[0-9a-fA-F:.]{2,45}(?<!\.)(?![\w:]))"
+)
+"""Looks like an address in a longer text: `for=203.0.113.7;proto=http`, but not the version in `Chrome/120.0.0.0`."""
 _NETWORK = re.compile(r"/\d{1,3}$")
 _PORT = re.compile(r"(?<=[\d\]]):\d{1,5}$")
 
@@ -27,11 +32,11 @@ def hash_ip(ip: str, key: bytes) -> str:
 def without_addresses(given: Any, key: bytes) -> Any:
     """The same JSON value with every IP address in it hashed.
 
-    Hashed are all texts under a key of ADDRESS_KEYS, and all texts that are nothing but addresses, wherever they are;
+    Hashed are all texts under a key of ADDRESS_KEYS, and the addresses in all other texts, such as a `Forwarded` header;
     not those under TEXT_KEYS.
     """
     if isinstance(given, str):
-        return _hash_if_addresses(given, key)
+        return _hash_addresses(given, key)
     if isinstance(given, Mapping):
         return {
             without_addresses(name, key): _without_addresses_under(name, value, key) for name, value in given.items()
@@ -58,14 +63,15 @@ def _hash_all(value: Any, key: bytes) -> Any:
     return without_addresses(value, key)
 
 
-def _hash_if_addresses(text: str, key: bytes) -> str:
-    """Hash one address or a list of them, as proxies write: `203.0.113.7, 10.0.0.1`."""
-    if not _LOOKS_LIKE_ADDRESSES.fullmatch(text):
+def _hash_addresses(text: str, key: bytes) -> str:
+    """Hash one address or a list of them, as proxies write (`203.0.113.7, 10.0.0.1`), and those inside other texts."""
+    if _LOOKS_LIKE_ADDRESSES.fullmatch(text):
+        parts = [part.strip() for part in text.split(",")]
+        if all(_parse(part) for part in parts):
+            return ", ".join(hash_ip(part, key) for part in parts)
+    if text.count(".") < 3 and text.count(":") < 2:
         return text
-    parts = [part.strip() for part in text.split(",")]
-    if not all(_parse(part) for part in parts):
-        return text
-    return ", ".join(hash_ip(part, key) for part in parts)
+    return _INSIDE.sub(lambda found: hash_ip(found[0], key) if _parse(found[0]) else found[0], text)
 
 
 def _parse(text: str) -> str | None:

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -49,6 +50,11 @@ def test_all_spellings_of_an_address_have_one_hash(one: str, other: str) -> None
         {"user_agent": "192.168.1.1"},
         {"network": "192.168.1.1/24"},
         {"deep": [[{"ip": {"v4": "192.168.1.1"}}]]},
+        {"forwarded": "for=192.168.1.1;proto=http;by=203.0.113.43"},
+        {"forwarded": 'for="192.168.1.1:4711"'},
+        {"url": "http://192.168.1.1/login"},
+        {"note": "seen from 192.168.1.1."},
+        {"192.168.1.1 is blocked": True},
     ],
 )
 def test_no_address_is_left_in_open_fields(given: object) -> None:
@@ -57,12 +63,37 @@ def test_no_address_is_left_in_open_fields(given: object) -> None:
     assert "ip-" in left
 
 
+@pytest.mark.parametrize("text", ['for="[2001:db8::1]:4711"', "http://[2001:db8::1]/", "from 2001:DB8::1, twice"])
+def test_no_address_of_version_6_is_left_in_a_longer_text(text: str) -> None:
+    left = without_addresses({"note": text}, KEY)["note"]
+    assert hash_ip("2001:db8::1", KEY) in left
+    assert "db8" not in left.lower()
+
+
+def test_looking_for_addresses_takes_no_longer_than_reading() -> None:
+    for text in (
+        "1." * 8000,
+        ":" * 16_000,
+        "1:" * 8000,
+        "1.1.1.1" * 2000,
+        "a:b " * 4000,
+        " :" * 8000,
+        ". a" * 5000 + "::",
+    ):
+        started = time.perf_counter()
+        without_addresses({"note": text}, KEY)
+        assert time.perf_counter() - started < 0.5, text[:20]
+
+
 def test_everything_else_stays_as_it_came() -> None:
     given = {
         "user_agent": "Mozilla/5.0 Chrome/120.0.0.0",
         "channel_id": "channel-456",
         "content": "192.168.1.1",
         "at": "08:30:00",
+        "sent_at": "2026-11-23T08:30:00+00:00",
+        "device": "aa:bb:cc:dd:ee:ff",
+        "build": "v1.2.3.4 of 2026.11.23.1.2",
         "version": "1.2.3",
         "n": 3,
         "ok": True,
