@@ -32,8 +32,8 @@ def hash_ip(ip: str, key: bytes) -> str:
 def without_addresses(given: Any, key: bytes) -> Any:
     """The same JSON value with every IP address in it hashed.
 
-    Hashed are all texts under a key of ADDRESS_KEYS, and the addresses in all other texts, such as a `Forwarded` header;
-    not those under TEXT_KEYS.
+    Hashed are all texts under a key of ADDRESS_KEYS, and the addresses in all other texts, such as a `Forwarded`
+    header, but for those under TEXT_KEYS.
     """
     if isinstance(given, str):
         return _hash_addresses(given, key)
