@@ -159,7 +159,7 @@ class Service:
             probe = DatabricksProbe(settings.databricks_host, settings.databricks_token.get_secret_value())
             self._closing.callback(probe.close)
             return probe
-        return lambda: self.lake.names() is not None and self.models.follows_registry
+        return lambda: self._has_events and self.models.follows_registry
 
     def _open_scheduler(self, environment: Mapping[str, str]) -> None:
         command = (sys.executable, "-m", "quikapp_ml.cli", "pipeline", "run", "--trigger", "schedule")

@@ -53,3 +53,17 @@ def test_a_started_service_answers_and_a_second_start_changes_nothing(tmp_path: 
     assert service.health.is_ready()
     assert len(service.models.loaded()) == 4
     service.close()
+
+
+def test_tables_that_vanish_are_a_workspace_that_does_not_answer(tmp_path: Path) -> None:
+    service = open_service(_settings(tmp_path / "home", QUIKAPP_ML_RUN_SCHEDULES="false"))
+    service.start()
+    answers = service._checks().workspace_answers
+    found = [answers()]
+    (tmp_path / "home" / "lakehouse").rename(tmp_path / "away")
+    found.append(answers())
+    (tmp_path / "away").rename(tmp_path / "home" / "lakehouse")
+    found.append(answers())
+    service.close()
+
+    assert found == [True, False, True]
