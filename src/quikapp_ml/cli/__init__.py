@@ -4,7 +4,7 @@ import logging
 import sys
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from quikapp_ml import __version__
 from quikapp_ml.cli import endpoints, features, importing, models, pipeline, serving, shares, tokens
@@ -59,8 +59,8 @@ def main() -> None:
     try:
         app()
     except InvalidInput as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        errors.print(Text.assemble(("error:", "bold red"), f" {error}"), soft_wrap=True)
         sys.exit(2)
     except QuikAppMLError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        errors.print(Text.assemble(("error:", "bold red"), f" {error}"), soft_wrap=True)
         sys.exit(1)

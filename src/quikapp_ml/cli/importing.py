@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from quikapp_ml.bootstrap import open_service
 from quikapp_ml.cli.screen import answers, errors, progress_bar
@@ -34,7 +35,7 @@ def slack(
         )
         bar.update(task, completed=report.members_read)
     for skipped in report.skipped:
-        errors.print(f"[yellow]skipped[/] {skipped}", highlight=False)
+        errors.print(Text.assemble(("skipped", "yellow"), f" {skipped}"))
     _conclude(delivered)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from quikapp_ml.bootstrap import open_bundle, open_job_runner
 from quikapp_ml.cli.screen import answers, errors, show_table
@@ -63,7 +64,7 @@ def runs(
             str(r.run_id),
             r.job,
             r.trigger,
-            _colour(r.state),
+            _coloured(r.state),
             f"{r.started_at:%Y-%m-%d %H:%M:%S}",
             _duration(r),
             r.message,
@@ -77,8 +78,8 @@ def runs(
 def show(run_id: int) -> None:
     """Show the attempts of one run, and where their logs are."""
     found = open_state(Settings.from_environment().control_state_url).job_runs.run(run_id)
-    answers.print(f"run {found.run_id} of {found.job}: {_colour(found.state)} {found.message}")
-    rows = [(a.task, str(a.number), _colour(a.state), _duration(a), a.message, a.log_path) for a in found.attempts]
+    answers.print(Text.assemble(f"run {found.run_id} of {found.job}: ", _coloured(found.state), f" {found.message}"))
+    rows = [(a.task, str(a.number), _coloured(a.state), _duration(a), a.message, a.log_path) for a in found.attempts]
     show_table(("task", "attempt", "state", "took", "", "log"), rows, empty="no task was begun")
 
 
@@ -92,12 +93,15 @@ def _named(given: list[str]) -> dict[str, str]:
 
 def _tell(attempt: TaskAttempt) -> None:
     took = "" if attempt.ended_at is None else f" after {_duration(attempt)}"
-    errors.print(f"{attempt.task}, attempt {attempt.number}: {_colour(attempt.state)}{took} {attempt.message}")
+    begin = f"{attempt.task}, attempt {attempt.number}: "
+    errors.print(Text.assemble(begin, _coloured(attempt.state), f"{took} {attempt.message}"))
 
 
 def _conclude(run: JobRun) -> None:
     if run.state is RunState.SUCCEEDED:
-        answers.print(f"run {run.run_id} of {run.job}: {_colour(run.state)} after {_duration(run)}")
+        answers.print(
+            Text.assemble(f"run {run.run_id} of {run.job}: ", _coloured(run.state), f" after {_duration(run)}")
+        )
         return
     failed = [a for a in run.attempts if a.log_path and a.state is not RunState.SUCCEEDED]
     logs = f" Its log: {failed[-1].log_path}." if failed else ""
@@ -111,6 +115,6 @@ def _duration(thing: JobRun | TaskAttempt) -> str:
     return "" if thing.ended_at is None else f"{(thing.ended_at - thing.started_at).total_seconds():.1f} s"
 
 
-def _colour(state: RunState) -> str:
+def _coloured(state: RunState) -> Text:
     colours = {RunState.SUCCEEDED: "green", RunState.RUNNING: "cyan"}
-    return f"[{colours.get(state, 'red')}]{state.value}[/]"
+    return Text(state.value, colours.get(state, "red"))

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
-answers = Console()
-errors = Console(stderr=True)
+answers = Console(markup=False)
+errors = Console(stderr=True, markup=False)
+"""Texts are shown as they are: names, comments and messages may hold what looks like markup."""
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], empty: str) -> None:
     """Print rows under a header, or the sentence `empty` when there are none."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from rich.text import Text
 
 from quikapp_ml.api.app import create_app
 from quikapp_ml.bootstrap import Service, open_service
@@ -47,7 +48,7 @@ def doctor() -> None:
     found = wiring(Settings.from_environment())
     show_table(
         ("thing", "where", "answers", ""),
-        [(w.thing, w.url, "[green]yes[/]" if w.answers else "[red]no[/]", w.detail) for w in found],
+        [(w.thing, w.url, Text("yes", "green") if w.answers else Text("no", "red"), w.detail) for w in found],
         empty="nothing is wired",
     )
     if not all(w.answers for w in found):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from quikapp_ml.cli.screen import answers, errors, show_table
 from quikapp_ml.databricks_api.sharing.management import DEFAULT_LIFE, IssuedToken, NewTable, Sharing
@@ -227,7 +226,7 @@ def _hand_out(issued: IssuedToken, endpoint: str, output: Path | None) -> None:
         typer.echo(profile.decode(), nl=False)
     else:
         write_whole(output, profile)
-        errors.print(f"the profile of {escape(name)} is in {escape(str(output))}", soft_wrap=True)
+        errors.print(f"the profile of {name} is in {output}", soft_wrap=True)
     if not issued.recipient.shares:
         errors.print(f"{name} may read nothing yet: quikapp-ml shares grant SHARE {name}", soft_wrap=True)
 

@@ -45,3 +45,14 @@ def test_a_bad_setting_is_refused_by_every_command(tmp_path: Path) -> None:
 
     assert refused.returncode == 2
     assert "QUIKAPP_ML_LAKEHOUSE_URL" in refused.stderr
+
+
+def test_texts_that_look_like_markup_are_shown_as_they_are(tmp_path: Path) -> None:
+    made = _run(tmp_path / "home", "tokens", "create", "--owner", "a[/b]", "--comment", "[red]x")
+    listed = _run(tmp_path / "home", "tokens", "list")
+
+    assert made.returncode == 0, made.stderr
+    assert "of a[/b] ends" in made.stderr
+    assert made.stdout.startswith("dapi")
+    assert "a[/b]" in listed.stdout
+    assert "[red]x" in listed.stdout
