@@ -137,8 +137,22 @@ class LakeWriter:
         written = {}
         for name, table in self._tables.items():
             written[name] = self._learn(table)
-        self._spool.skip_to(max(written.values(), default=0))
+        newest = max(written.values(), default=0)
+        if not newest:
+            self._warn_of_lost_tables()
+        self._spool.skip_to(newest)
         self._written = written
+
+    def _warn_of_lost_tables(self) -> None:
+        """The spool forgets only what the tables have: where they have nothing, and it forgot, they are others."""
+        oldest = next(iter(self._spool.read(0)), None)
+        n_forgotten = (oldest.sequence - 1) if oldest else self._spool.last_sequence
+        if n_forgotten:
+            logger.warning(
+                "the tables are new, and have none of %d frames that this home moved to tables before: if a volume is "
+                "not mounted, stop the service, and mount it",
+                n_forgotten,
+            )
 
     def _learn(self, table: Table) -> int:
         """Number of the newest frame that the table has. Only a table that was never seen is made.

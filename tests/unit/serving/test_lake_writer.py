@@ -471,3 +471,24 @@ def test_other_tables_in_the_place_of_those_that_had_the_rows_are_not_written(tm
         writer.flush()
     assert numbers_in(lake, LEFT) == []
     assert spool.pending_bytes > 0
+
+
+@pytest.mark.parametrize("n_waiting", [0, 1])
+def test_new_tables_in_an_old_home_are_told(n_waiting: int, lake: FlakyLake, caplog: pytest.LogCaptureFixture) -> None:
+    """As when a volume is not mounted at the start."""
+    spool = MemorySpool()
+    put(spool, LEFT, 1)
+    writer_of(spool, lake).flush()
+    for number in range(n_waiting):
+        put(spool, LEFT, number)
+    assert not caplog.records
+    writer_of(spool, MemoryLake()).flush()
+    assert "none of 1 frames that this home moved to tables before" in caplog.text
+
+
+def test_new_tables_in_a_new_home_are_nothing_to_tell(lake: FlakyLake, caplog: pytest.LogCaptureFixture) -> None:
+    spool = MemorySpool()
+    writer_of(spool, lake).flush()
+    put(spool, LEFT, 1)
+    writer_of(spool, MemoryLake()).flush()
+    assert not caplog.records
