@@ -47,6 +47,7 @@ STATUSES: dict[type[QuikAppMLError], int] = {
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 _INTERNAL = "the service failed; its log names this request id"
+_ENDING = "the service is ending; send this request again"
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -144,6 +145,14 @@ def internal_error(scope: Scope, request_id: str) -> Response:
     if speaks_databricks(scope["path"]):
         return databricks_error(500, "INTERNAL_ERROR", f"{_INTERNAL} {request_id}")
     return error_answer(request_id, 500, "internal", _INTERNAL)
+
+
+def ending(scope: Scope, request_id: str) -> Response:
+    """The answer to a request that was under way for too long when the service was told to end."""
+    headers = {"retry-after": "1", "connection": "close"}
+    if speaks_databricks(scope["path"]):
+        return databricks_error(503, "TEMPORARILY_UNAVAILABLE", _ENDING, headers)
+    return error_answer(request_id, 503, "unavailable", _ENDING, headers=headers)
 
 
 def not_admitted(scope: Scope, refusal: Refusal) -> Response:

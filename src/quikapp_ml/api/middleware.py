@@ -9,7 +9,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quikapp_ml.api.errors import QUIET, Refused, internal_error
+from quikapp_ml.api.errors import QUIET, Refused, ending, internal_error
 from quikapp_ml.api.telemetry import OTHER_ROUTE, Telemetry
 from quikapp_ml.errors import Problem
 
@@ -63,6 +63,10 @@ class RequestEnvelope:
             await self._app(scope, receive, send)
         except QUIET:
             return
+        except asyncio.CancelledError:  # the server ends and waits no longer
+            if send.status != CLIENT_CLOSED:
+                raise
+            await ending(scope, send.request_id)(scope, receive, send)
         except Exception:
             logger.exception("request %s: %s %s failed", send.request_id, scope["method"], _route(scope))
             if send.status != CLIENT_CLOSED:
@@ -148,8 +152,10 @@ class _GuardedBody:
 
     async def send(self, message: Message) -> None:
         """Answer, when the client has sent all it wanted: a connection closed on it would take the answer away."""
-        if message["type"] == "http.response.start" and not self._ended and not await self._discard():
-            MutableHeaders(scope=message)["connection"] = "close"
+        if message["type"] == "http.response.start" and not self._ended:
+            headers = MutableHeaders(scope=message)
+            if headers.get("connection") != "close" and not await self._discard():
+                headers["connection"] = "close"
         await self._send(message)
 
     async def _next_part(self) -> Message:

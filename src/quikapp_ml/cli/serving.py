@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from rich.text import Text
 
 from quikapp_ml.api.app import create_app
@@ -18,6 +19,9 @@ from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.serving.local_token import read_local_token
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
+
+LAST_SECONDS = 5
+"""Containers are killed ten seconds after they were told to end, and all must be on the disk by then."""
 
 
 def up(
@@ -103,14 +107,26 @@ def _fill(service: Service, config: SampleConfig) -> None:
 def _run(service: Service, listener: socket.socket, *, show_examples: bool) -> None:
     url = url_of(listener)
     service.announce(url)
-    config = uvicorn.Config(
-        create_app(service), loop="uvloop", http="httptools", access_log=False, log_config=None, proxy_headers=False
-    )
     if show_examples:
         _show_examples(service, url)
     else:
         errors.print(f"Serving on {url}")
-    uvicorn.Server(config).run(sockets=[listener])
+    server_of(create_app(service)).run(sockets=[listener])
+
+
+def server_of(app: FastAPI, last_seconds: int = LAST_SECONDS) -> uvicorn.Server:
+    """The HTTP server; when it is told to end, requests that are under way have `last_seconds` to do so, too."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            timeout_graceful_shutdown=last_seconds,
+        )
+    )
 
 
 def _show_examples(service: Service, url: str) -> None:
