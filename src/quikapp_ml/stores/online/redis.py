@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 READ_SECONDS = 1.0
 WRITE_SECONDS = 5.0
+COMMANDS_A_SECOND = 200
+"""At least; Redis answers a transaction when all of it is done, and a store that is made again may be millions."""
 DOCUMENTS_A_PAGE = 2_000
 FIELDS_A_COMMAND = 1_000
 DEFAULT_PREFIX = "quikapp-ml"
@@ -43,6 +45,7 @@ class RedisOnlineStore(OnlineStore):
         self._expected = Expectation(self._where)
         self._write_lock = Lock()
         self._is_closed = False
+        self._url = url
         self._reader, self._writer = _client(url, READ_SECONDS), _client(url, WRITE_SECONDS)
         try:
             with self._storage():
@@ -146,7 +149,8 @@ class RedisOnlineStore(OnlineStore):
 
     def _execute(self, commands: Sequence[tuple[Any, ...]], checkpoint: int | None) -> None:
         moving = self._expected.moving_to(checkpoint)
-        with self._write_lock, moving, self._storage(), self._writer.pipeline() as pipeline:
+        writer = self._writer_of(len(commands))
+        with self._write_lock, moving, self._storage(), writer as client, client.pipeline() as pipeline:
             check = self._expected.as_of_now()
             pipeline.watch(self._meta)
             check(*_owner_and_checkpoint(pipeline.execute_command("HMGET", self._meta, "owner", "checkpoint")))
@@ -154,6 +158,17 @@ class RedisOnlineStore(OnlineStore):
             for command in commands:
                 pipeline.execute_command(*command)
             pipeline.execute()
+
+    @contextmanager
+    def _writer_of(self, n_commands: int) -> Iterator[Any]:
+        if n_commands <= WRITE_SECONDS * COMMANDS_A_SECOND:
+            yield self._writer
+            return
+        patient = _client(self._url, n_commands / COMMANDS_A_SECOND)
+        try:
+            yield patient
+        finally:
+            patient.close()
 
     def _warn_of_forgetting(self) -> None:
         """Redis forgets by default: say so where it says so."""
