@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     lakehouse_url: str = Field(
         "",
         validation_alias="QUIKAPP_ML_LAKEHOUSE_URL",
-        description="Where tables live: a folder or file:// URL; empty: `home`/lakehouse.",
+        description="Where tables live: a folder, file://, s3://, gs://, az:// or abfss://; empty: `home`/lakehouse.",
     )
     tracking_uri: str = Field(
         "",

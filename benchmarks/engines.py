@@ -1,0 +1,138 @@
+"""All silver tables and feature views from one log, on Sail and on Apache Spark: scripts/spark scripts/bench engines"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import re
+import resource
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from quikapp_ml.stores.lake import open_compute, open_lake
+from quikapp_ml.stores.lake.tables import EVENTS, MESSAGES
+from quikapp_ml.training.silver import build_silver
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAYS = 180
+AS_OF = datetime(2026, 7, 1, tzinfo=UTC)
+KINDS = {"message": 0.45, "read": 0.25, "reaction": 0.2, "join": 0.05, "leave": 0.02, "report": 0.03}
+BATCH = 1_000_000
+TEXTS = (
+    "the build is green again", "lunch?", "<@u7> can you have a look at the release notes before noon", "thanks!",
+    "I moved the meeting to Thursday, same room as last week", "does anybody know why staging is slow today",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Measure each engine in a process of its own, print a table, and one line of JSON at the end."""
+    options = _options()
+    engines = {"sail": ""} | ({"spark": options.remote} if options.remote else {})
+    spawn = multiprocessing.get_context("spawn")  # Sail must not be started before a fork
+    results: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        _write_events(folder, options)
+        for name, remote in engines.items():
+            results[name] = []
+            for _ in range(options.repeats):
+                with spawn.Pool(1) as pool:
+                    results[name].append(pool.apply(_build, (folder, remote)))
+    if len({run["messages"] for runs in results.values() for run in runs}) != 1:
+        raise SystemExit(f"the engines made other tables of the same log: {results}")
+    print(f"{options.events:,} events of {options.users:,} people, {options.repeats} repeats")
+    print(f"{'':8}{'median s':>10}{'fastest':>10}{'slowest':>10}{'peak MB here':>14}{'and in Spark':>14}")
+    for name, runs in results.items():
+        seconds = [run["seconds"] for run in runs]
+        peaks = f"{max(run['peak_mb'] for run in runs):14,}{max(run['server_peak_mb'] or 0 for run in runs):14,}"
+        print(f"{name:8}{np.median(seconds):10.1f}{min(seconds):10.1f}{max(seconds):10.1f}{peaks}")
+    if not options.remote:
+        print("Apache Spark was not measured: run scripts/spark scripts/bench engines, or name one by --remote")
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
+    facts = {"events": options.events, "users": options.users, "repeats": options.repeats}
+    print(json.dumps({"benchmark": "engines", "machine": machine, **facts, "results": results}))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--users", type=int, default=10_000)
+    parser.add_argument("--repeats", type=int, default=3, help="the first one of Spark warms its server up")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--remote", default=os.environ.get("SPARK_REMOTE", ""), help="a Spark Connect URL")
+    return parser.parse_args()
+
+
+def _build(folder: str, remote: str) -> dict[str, Any]:
+    lake = open_lake(folder)
+    compute = open_compute(remote)
+    began = time.perf_counter()
+    try:
+        build_silver(lake, compute, AS_OF)
+    finally:
+        compute.close()
+    return {
+        "seconds": round(time.perf_counter() - began, 2),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "server_peak_mb": _server_peak_mb() if remote else None,
+        "messages": lake.read(MESSAGES.name, ["message_id"]).num_rows,
+    }
+
+
+def _server_peak_mb() -> int | None:
+    """Peak memory of the server that scripts/spark started; of another one nothing is known."""
+    status = Path("/proc") / os.environ.get("SPARK_SERVER_PID", "none") / "status"
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found.group(1)) // 1024 if found else None
+
+
+def _write_events(folder: str, options: argparse.Namespace) -> None:
+    lake = open_lake(folder)
+    lake.ensure(EVENTS)
+    rng = np.random.default_rng(options.seed)
+    for first in range(0, options.events, BATCH):
+        lake.append(EVENTS.name, _events(rng, first, min(BATCH, options.events - first), options))
+
+
+def _events(rng: np.random.Generator, first: int, count: int, options: argparse.Namespace) -> pa.Table:
+    """Events in the order of their times; people write by a Zipf law, and react to what was written lately."""
+    micros = int(START.timestamp() * 1e6) + (np.arange(first, first + count) * (DAYS * 86_400e6) / options.events)
+    numbers = np.arange(first, first + count)
+    kinds = rng.choice(list(KINDS), count, p=list(KINDS.values()))
+    users = (rng.zipf(1.3, count) - 1) % options.users
+    channels = users % max(1, options.users // 20)
+    is_message = kinds == "message"
+    latest = np.maximum.accumulate(np.where(is_message, np.arange(count), 0))
+    targets = latest[np.maximum(np.arange(count) - rng.integers(0, 500, count), 0)]
+    about = np.where(is_message, np.arange(count), targets)
+    has_message = ~np.isin(kinds, ["join", "leave"])
+    is_reply = is_message & (rng.random(count) < 0.2)
+    attributes = {"reaction": '{"reaction":"+1"}', "report": '{"reason":"spam"}'}
+    times = pa.array(micros.astype("int64"), pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+    texts = np.array(TEXTS)[rng.integers(0, len(TEXTS), count)]
+    return pa.table(
+        {
+            "event_id": pa.array([f"e{number}" for number in numbers]),
+            "type": pa.array(kinds),
+            "event_time": times,
+            "ingest_time": times,
+            "user_id": pa.array([f"u{user}" for user in users]),
+            "channel_id": pa.array(
+                [f"c{channel}" for channel in channels[np.where(has_message, about, numbers - first)]]
+            ),
+            "message_id": pa.array([f"m{first + number}" for number in about], mask=~has_message),
+            "thread_id": pa.array([f"m{first + number}" for number in targets], mask=~is_reply),
+            "content": pa.array(texts, mask=~is_message),
+            "attributes": pa.array([attributes.get(kind, "{}") for kind in kinds]),
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
