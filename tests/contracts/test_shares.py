@@ -65,13 +65,13 @@ def test_a_share_comes_back_as_it_was_given(state: ControlState) -> None:
 
 
 def test_shares_recipients_and_tables_are_in_the_order_of_their_names(state: ControlState) -> None:
-    for name in ("b", "c", "a"):
+    for name in ("b", "ab", "a_b", "c", "a-b", "a"):
         state.shares.create(share(name))
         state.recipients.create(recipient(name))
     for schema, name in (("s", "b"), ("a", "z"), ("s", "a")):
         add(state, "b", table(schema, name))
-    assert [each.name for each in state.shares.all()] == ["a", "b", "c"]
-    assert [each.name for each in state.recipients.all()] == ["a", "b", "c"]
+    names = ["a", "a-b", "a_b", "ab", "b", "c"]
+    assert [each.name for each in state.shares.all()] == [each.name for each in state.recipients.all()] == names
     assert state.shares.share("b").tables == (table("a", "z"), table("s", "a"), table("s", "b"))
 
 

@@ -233,17 +233,18 @@ def _require(connection: sa.Connection, table: sa.Table, name: str, kind: str) -
 
 
 def _sorted_names(connection: sa.Connection, table: sa.Table) -> list[str]:
-    return list(connection.execute(sa.select(table.c.name).order_by(table.c.name)).scalars())
+    """In the order of Python, which pages are cut by; databases have orders of their own."""
+    return sorted(connection.execute(sa.select(table.c.name)).scalars())
 
 
 def _share(connection: sa.Connection, name: str) -> Share:
     row = _require(connection, _shares, name, "share")
     columns = [column for column in _shared_tables.c if column.name != "share"]
     of_this_share = sa.select(*columns).where(_shared_tables.c.share == name)
-    tables = connection.execute(of_this_share.order_by(_shared_tables.c.schema, _shared_tables.c.name)).mappings()
+    tables = [SharedTable(**each) for each in connection.execute(of_this_share).mappings()]
+    tables.sort(key=lambda table: (table.schema, table.name))
     granted = sa.select(_share_grants.c.recipient).where(_share_grants.c.share == name)
-    recipients = connection.execute(granted.order_by(_share_grants.c.recipient)).scalars()
-    return Share(**row, tables=tuple(SharedTable(**each) for each in tables), recipients=tuple(recipients))
+    return Share(**row, tables=tuple(tables), recipients=tuple(sorted(connection.execute(granted).scalars())))
 
 
 def _recipient(connection: sa.Connection, name: str) -> Recipient:
@@ -253,5 +254,4 @@ def _recipient(connection: sa.Connection, name: str) -> Recipient:
     oldest_first = of_this_recipient.order_by(_recipient_tokens.c.created_at, _recipient_tokens.c.token_id)
     tokens = tuple(RecipientToken(**each) for each in connection.execute(oldest_first).mappings())
     granted = sa.select(_share_grants.c.share).where(_share_grants.c.recipient == name)
-    shares = connection.execute(granted.order_by(_share_grants.c.share)).scalars()
-    return Recipient(**row, tokens=tokens, shares=tuple(shares))
+    return Recipient(**row, tokens=tokens, shares=tuple(sorted(connection.execute(granted).scalars())))
