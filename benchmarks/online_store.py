@@ -73,7 +73,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="rounds; in each, every store has its turn")
-    parser.add_argument("--redis", default="", help="URL; empty: a server of the tests, append-only file each second")
+    parser.add_argument("--redis", default="", help="URL; empty: a server of the tests, each write synced")
     parser.add_argument("--postgres", default="", help="URL; empty: a server of the tests, each commit synced")
     return parser.parse_args()
 

@@ -54,7 +54,7 @@ class StoreServer(Protocol):
 
 
 class RedisServer:
-    """Redis with an append-only file."""
+    """Redis with an append-only file, synced at every write."""
 
     password = "open:se/same"
 
@@ -68,7 +68,8 @@ class RedisServer:
 
     def start(self) -> None:
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "", "appendonly": "yes"}
-        options["requirepass"] = PASSWORD
+        # "everysec" holds writes back while the disk is slow, and a kill would lose them.
+        options.update({"appendfsync": "always", "requirepass": PASSWORD})
         command = [redis_executable, *(str(part) for name, value in options.items() for part in (f"--{name}", value))]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         with self._client() as client:

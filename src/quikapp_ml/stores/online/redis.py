@@ -176,7 +176,7 @@ class RedisOnlineStore(OnlineStore):
         if not int(found.get("aof_enabled", 1)):
             logger.warning(
                 "online store %s keeps no append-only file: after a crash of Redis the service must be restarted, and "
-                "makes it again from the tables. Set `appendonly yes`.", self._where,
+                "makes it again from the tables. Set `appendonly yes`, `appendfsync always`.", self._where,
             )  # fmt: skip
         if str(found.get("maxmemory_policy", "noeviction")).startswith("allkeys"):
             logger.warning(
