@@ -62,7 +62,7 @@ def ask(profile: Path, function: str, table: str = TABLE, /, **arguments: Any) -
     command = [sys.executable, "-W", "ignore", str(READER), str(profile), function, table, json.dumps(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
-        raise ReaderFailed(done.stderr)
+        raise ReaderFailed(f"exit code {done.returncode}: {done.stderr}{done.stdout}")
     return json.loads(done.stdout.rpartition("answer: ")[2])
 
 
