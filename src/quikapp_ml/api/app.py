@@ -17,6 +17,7 @@ from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
 from quikapp_ml.api.routes import events, feedback, health, metrics, rank, recommendations, sentiment, spam
 from quikapp_ml.api.schemas import component_schemas
 from quikapp_ml.api.telemetry import Telemetry
+from quikapp_ml.databricks_api import HOT_ROUTES
 from quikapp_ml.databricks_api import ROUTES as WORKSPACE_ROUTES
 from quikapp_ml.databricks_api.guard import AccessGuard
 from quikapp_ml.databricks_api.sharing import routes as sharing
@@ -86,6 +87,7 @@ def build_app(open_service: Callable[[], Service]) -> FastAPI:
     app.state.telemetry = telemetry
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes[:0] = HOT_ROUTES
     app.router.routes.extend(WORKSPACE_ROUTES)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app

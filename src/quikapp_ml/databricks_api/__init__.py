@@ -4,10 +4,11 @@ from quikapp_ml.databricks_api import invocations, serving_endpoints, workspace
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
 
+HOT_ROUTES: tuple[WorkspaceRoute, ...] = (*invocations.ROUTES,)
+"""What is asked thousands of times a second: it must not wait for other routes to be tried."""
+
 ROUTES: tuple[WorkspaceRoute, ...] = (
-    *invocations.ROUTES,
     *workspace.ROUTES,
     *serving_endpoints.ROUTES,
     *sharing.ROUTES,
 )
-"""What is asked most comes first."""
