@@ -221,19 +221,53 @@ async def _load(server: Server, body: bytes, n_connections: int, seconds: float)
 
 
 async def _ask(server: Server, request: bytes, seconds: float) -> list[float]:
-    """Ask again and again over one kept connection; every answer must be a success."""
-    reader, writer = await asyncio.open_connection(server.host, server.port)
-    times = []
-    ends = time.perf_counter() + seconds
-    while (sent := time.perf_counter()) < ends:
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+    connection = _Connection(request, time.perf_counter() + seconds)
+    await asyncio.get_running_loop().create_connection(lambda: connection, server.host, server.port)
+    await connection.closed.wait()
+    if connection.refusal:
+        raise SystemExit(f"{server.name} refuses: {connection.refusal!r}")
+    return connection.seconds
+
+
+class _Connection(asyncio.Protocol):
+    """One kept connection that asks again when it has read an answer, until the time is over."""
+
+    def __init__(self, request: bytes, ends: float) -> None:
+        self.seconds: list[float] = []
+        self.refusal = b""
+        self.closed = asyncio.Event()
+        self._request = request
+        self._ends = ends
+        self._received = b""
+        self._sent_at = 0.0
+        self._transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        now = time.perf_counter()
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            return
+        self.seconds.append(now - self._sent_at)
         if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"{server.name} refuses: {head!r}")
-        times.append(time.perf_counter() - sent)
-    writer.close()
-    return times
+            self.refusal = self._received
+        self._received = b""
+        if now < self._ends and not self.refusal:
+            self._send()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.refusal = self.refusal or (str(exc).encode() if exc else b"")
+        self.closed.set()
+
+    def _send(self) -> None:
+        self._sent_at = time.perf_counter()
+        self._transport.write(self._request)
 
 
 if __name__ == "__main__":

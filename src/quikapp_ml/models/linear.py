@@ -98,7 +98,11 @@ def feature_columns(names: Sequence[str], columns: Mapping[str, Sequence[Any]], 
             values = np.asarray(columns[name], dtype=float)
         except (TypeError, ValueError):
             raise InvalidInput(f"column {name!r} must hold numbers") from None
-        if values.shape != (n_rows,) or not np.isfinite(values).all():
-            raise InvalidInput(f"column {name!r} must hold {n_rows} finite numbers")
+        if values.shape != (n_rows,):
+            raise InvalidInput(f"column {name!r} must hold {n_rows} numbers")
         features[:, index] = values
+    is_finite = np.isfinite(features)
+    if not is_finite.all():
+        name = names[int((~is_finite).any(axis=0).argmax())]
+        raise InvalidInput(f"column {name!r} must hold {n_rows} finite numbers")
     return features
