@@ -89,8 +89,9 @@ def test_an_import_goes_through_the_running_service(started: Callable[..., Runni
 
 
 def test_the_nightly_pipeline_makes_versions_that_the_running_service_answers_with(
-    service: Running, eventually: Callable[[Callable[[], bool]], None]
+    started: Callable[..., Running], eventually: Callable[[Callable[[], bool]], None]
 ) -> None:
+    service = started("nightly", "up", "--users", "80", "--days", "30")
     question = {"user_id": "U0003", "limit": 3}
     before = service.post("/api/ml/recommendations", question)["model"]["version"]
 
