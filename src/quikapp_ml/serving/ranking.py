@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from quikapp_ml.entities.decisions import Decision, ModelRef, RankAnswer, RankedItem
+from quikapp_ml.entities.decisions import Decision, RankAnswer, RankedItem
 from quikapp_ml.entities.questions import RankQuestion
 from quikapp_ml.features.frame import FeatureFrame
 from quikapp_ml.features.online import OnlineFeatures
@@ -17,7 +17,7 @@ from quikapp_ml.models.ranking import ContentRanker
 from quikapp_ml.serving.context import check_context
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.loading import ModelHost
-from quikapp_ml.serving.scoring import RULES, Scores, loaded_model, or_rules
+from quikapp_ml.serving.scoring import Scores, answered_by, loaded_model, or_rules
 
 
 class RankingService:
@@ -45,6 +45,7 @@ class RankingService:
         view = Viewpoint(self._workspace, self._features, question.user_id, self._clock())
         frame = item_features(view, question.items, question.query)
         scores, is_degraded = or_rules(_by_model(model, frame), lambda: _by_rule(question, frame))
+        model_ref, model_number = answered_by(ContentRanker, loaded, is_degraded)
         order = sorted(range(len(question.items)), key=lambda at: (-scores.values[at], question.items[at].item_id))
         answer = RankAnswer(
             decision_id=self._ledger.new_decision_id(),
@@ -58,7 +59,7 @@ class RankingService:
                 )
                 for rank, at in enumerate(order, start=1)
             ),
-            model=ModelRef(ContentRanker.name, RULES) if loaded is None or is_degraded else loaded.ref,
+            model=model_ref,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -75,7 +76,7 @@ class RankingService:
                     "item_ids": [question.items[at].item_id for at in order],
                     "values": np.asarray(frame.values)[order].tolist(),
                 },
-                model_number=None if loaded is None or is_degraded else loaded.number,
+                model_number=model_number,
                 degraded=is_degraded,
             )
         )

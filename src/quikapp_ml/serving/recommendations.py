@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from quikapp_ml.entities.decisions import Decision, ItemType, ModelRef, RecommendationAnswer, RecommendedItem
+from quikapp_ml.entities.decisions import Decision, ItemType, RecommendationAnswer, RecommendedItem
 from quikapp_ml.entities.questions import RecommendationQuestion
 from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
 from quikapp_ml.features.conversations import Conversation
@@ -20,7 +20,7 @@ from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.policy import Scored, mix
 from quikapp_ml.serving.reasons import Facts, reasons_for
-from quikapp_ml.serving.scoring import RULES, Scores, loaded_model, or_rules
+from quikapp_ml.serving.scoring import Scores, answered_by, loaded_model, or_rules
 
 RULE_FEATURES: Mapping[ItemType, str] = {"channel": "popularity", "user": "activity", "message": "newest_first"}
 """What items are ordered by while no model answers."""
@@ -71,6 +71,7 @@ class RecommendationService:
         facts = Facts(view, similarity, here if here in view.channels else None)
         pools = {item_type: _POOLS[item_type](facts) for item_type in question.types}
         scores, is_degraded = or_rules(_by_model(model, pools), lambda: _by_rules(pools))
+        model_ref, model_number = answered_by(RecommendationModel, loaded, is_degraded)
         chosen = mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, question.limit)
         answer = RecommendationAnswer(
             decision_id=self._ledger.new_decision_id(),
@@ -78,7 +79,7 @@ class RecommendationService:
             recommendations=tuple(
                 _answered(facts, rank, one, pools, scores, question.explain) for rank, one in enumerate(chosen, start=1)
             ),
-            model=ModelRef(RecommendationModel.name, RULES) if loaded is None or is_degraded else loaded.ref,
+            model=model_ref,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -91,7 +92,7 @@ class RecommendationService:
                 answer=asdict(answer),
                 latency_ms=(time.perf_counter() - started) * 1000,
                 features=_features_of(chosen, pools),
-                model_number=None if loaded is None or is_degraded else loaded.number,
+                model_number=model_number,
                 degraded=is_degraded,
             )
         )

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from quikapp_ml.entities.decisions import ModelRef
 from quikapp_ml.errors import QuikAppMLError
 from quikapp_ml.features.frame import FeatureFrame, Floats
 from quikapp_ml.models.base import Model
@@ -69,3 +70,10 @@ def or_rules(by_model: Callable[[], T] | None, by_rules: Callable[[], T]) -> tup
     except QuikAppMLError:
         logger.exception("the model could not score; rules answer instead")
         return by_rules(), True
+
+
+def answered_by(model_class: type[Model], loaded: Loaded | None, is_degraded: bool) -> tuple[ModelRef, int | None]:
+    """What an answer and its decision call the model: its reference and registry number, or the rules and none."""
+    if loaded is None or is_degraded:
+        return ModelRef(model_class.name, RULES), None
+    return loaded.ref, loaded.number

@@ -9,7 +9,6 @@ from quikapp_ml.entities.decisions import (
     SENTIMENT_LABELS,
     Decision,
     MessageProblem,
-    ModelRef,
     SentimentAnswer,
     SentimentReading,
 )
@@ -19,7 +18,7 @@ from quikapp_ml.models.sentiment import SentimentClassifier
 from quikapp_ml.models.text import tokenise
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.loading import ModelHost
-from quikapp_ml.serving.scoring import RULES, loaded_model, or_rules
+from quikapp_ml.serving.scoring import answered_by, loaded_model, or_rules
 
 EMPTY = "empty_content"
 RULE_WORDS: Mapping[str, int] = {
@@ -51,6 +50,7 @@ class SentimentService:
         readable = [message for message in question.messages if message.content.strip()]
         by_model = None if model is None else lambda: [model.scores(message.content) for message in readable]
         scores, is_degraded = or_rules(by_model, lambda: [scores_by_rules(message.content) for message in readable])
+        model_ref, model_number = answered_by(SentimentClassifier, loaded, is_degraded)
         results = tuple(reading(message, row) for message, row in zip(readable, scores, strict=True))
         answer = SentimentAnswer(
             decision_id=self._ledger.new_decision_id(),
@@ -61,7 +61,7 @@ class SentimentService:
                 if not message.content.strip()
             ),
             summary=summary_of(results),
-            model=ModelRef(SentimentClassifier.name, RULES) if loaded is None or is_degraded else loaded.ref,
+            model=model_ref,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -73,7 +73,7 @@ class SentimentService:
                 request=question.model_dump(),
                 answer=asdict(answer),
                 latency_ms=max(0.0, self._clock() - started) * 1000,
-                model_number=None if loaded is None or is_degraded else loaded.number,
+                model_number=model_number,
                 degraded=is_degraded,
             )
         )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-from quikapp_ml.entities.decisions import Decision, ModelRef, SpamAction, SpamAnswer
+from quikapp_ml.entities.decisions import Decision, SpamAction, SpamAnswer
 from quikapp_ml.entities.questions import SpamQuestion
 from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.features.online import OnlineFeatures
@@ -17,7 +17,7 @@ from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.spam import ABUSE_LABELS, SpamClassifier, SpamVerdict, logistic
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.loading import ModelHost
-from quikapp_ml.serving.scoring import RULES, loaded_model, or_rules
+from quikapp_ml.serving.scoring import answered_by, loaded_model, or_rules
 from quikapp_ml.serving.spam_rules import RULES_BIAS, rule_evidence
 
 SPAM_FROM = 0.5
@@ -56,6 +56,7 @@ class SpamService:
         author = author_behaviour(self._workspace, self._features, question.user_id, self._clock())
         by_model = None if model is None else lambda: model.check(question.content, author)
         verdict, is_degraded = or_rules(by_model, lambda: check_by_rules(question.content))
+        model_ref, model_number = answered_by(SpamClassifier, loaded, is_degraded)
         answer = SpamAnswer(
             decision_id=self._ledger.new_decision_id(),
             is_spam=verdict.probability >= SPAM_FROM,
@@ -65,7 +66,7 @@ class SpamService:
             evidence=verdict.evidence,
             bias=verdict.bias,
             logit=verdict.logit,
-            model=ModelRef(SpamClassifier.name, RULES) if loaded is None or is_degraded else loaded.ref,
+            model=model_ref,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -78,7 +79,7 @@ class SpamService:
                 answer=asdict(answer),
                 latency_ms=(time.perf_counter() - started) * 1000,
                 features=verdict.behaviour,
-                model_number=None if loaded is None or is_degraded else loaded.number,
+                model_number=model_number,
                 degraded=is_degraded,
             )
         )
