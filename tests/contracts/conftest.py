@@ -1,11 +1,15 @@
-"""Object stores for the tests of this folder, each started when it is first asked for."""
+"""What several suites of this folder run over: object stores, each started when first asked for, and control states."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from quikapp_ml.stores.state import open_state
+from quikapp_ml.stores.state.base import ControlState
 from support.clouds import Cloud, start
+from support.servers import StoreServers
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,22 @@ def cloud_root(cloud: Callable[[str], Cloud], monkeypatch: pytest.MonkeyPatch) -
         return cloud(scheme).new_root(scheme)
 
     return new_root
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
+    """An empty control state of each kind."""
+    kind = request.param
+    opened = open_state("memory://" if kind == "memory" else _state_url(kind, store_servers, tmp_path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> str:
+    """URL of an empty control state that outlives the process."""
+    return _state_url(request.param, store_servers, tmp_path)
+
+
+def _state_url(kind: str, servers: StoreServers, folder: Path) -> str:
+    return f"sqlite:///{folder / 'deep' / 'state.db'}" if kind == "sqlite" else servers[kind].new_url()

@@ -1,10 +1,9 @@
 """What every control state does with shares and recipients, in memory and in SQL."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,26 +12,9 @@ from quikapp_ml.stores.state import open_state
 from quikapp_ml.stores.state.base import ControlState
 from quikapp_ml.stores.state.database import METADATA
 from quikapp_ml.stores.state.shares import Recipient, RecipientToken, Share, ShareChange, SharedTable
-from support.servers import StoreServers
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
-    opened = open_state("memory://" if request.param == "memory" else _url(request.param, store_servers, tmp_path))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> str:
-    return _url(request.param, store_servers, tmp_path)
-
-
-def _url(kind: str, servers: StoreServers, folder: Path) -> str:
-    return f"sqlite:///{folder / 'state.db'}" if kind == "sqlite" else servers[kind].new_url()
 
 
 def share(name: str) -> Share:

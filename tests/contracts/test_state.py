@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,22 +19,6 @@ from support.servers import StoreServers
 
 NIGHT = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
 LATER = NIGHT + timedelta(minutes=3)
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
-    opened = open_state("memory://" if request.param == "memory" else _url(request.param, store_servers, tmp_path))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> str:
-    return _url(request.param, store_servers, tmp_path)
-
-
-def _url(kind: str, servers: StoreServers, folder: Path) -> str:
-    return f"sqlite:///{folder / 'deep' / 'state.db'}" if kind == "sqlite" else servers[kind].new_url()
 
 
 @pytest.fixture

@@ -1,19 +1,15 @@
 """What every control state does with tokens, audit entries and endpoints, in memory and in SQL."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from quikapp_ml.errors import AlreadyExists, Conflict, NotFound
-from quikapp_ml.stores.state import open_state
 from quikapp_ml.stores.state.audit import AuditEntry
 from quikapp_ml.stores.state.base import ControlState
 from quikapp_ml.stores.state.endpoints import EndpointConfig, EndpointRecord, ServedEntity
 from quikapp_ml.stores.state.tokens import Token
-from support.servers import StoreServers
 
 NOW = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -21,14 +17,6 @@ SERVED = ServedEntity("spam-1", "spam-classifier", 1, "ada", NOW, sizing={"workl
 ENDPOINT = EndpointRecord(
     "spam", "e-1", "ada", NOW, NOW, active=EndpointConfig(1, (SERVED,), {"spam-1": 100}, NOW), tags={"ü": "1"}
 )
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def state(request: pytest.FixtureRequest, store_servers: StoreServers, tmp_path: Path) -> Iterator[ControlState]:
-    embedded = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'state.db'}"}
-    opened = open_state(embedded.get(request.param) or store_servers[request.param].new_url())
-    yield opened
-    opened.close()
 
 
 def test_tokens_are_kept_and_end_once(state: ControlState) -> None:
