@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     tracking_experiment: str = Field(
         "quikapp-ml", validation_alias="MLFLOW_EXPERIMENT_NAME", description="MLflow experiment that training logs to."
     )
+    feature_store_uri: str = Field(
+        "",
+        validation_alias="FEATURE_STORE_URI",
+        description="databricks://CATALOG: Databricks' own feature store, on its clusters; empty: ours, on the tables "
+        "above.",
+    )
     online_store_url: str = Field(
         "",
         validation_alias="QUIKAPP_ML_ONLINE_STORE_URL",

@@ -1,0 +1,59 @@
+"""The tables of feature values: every build adds what the values were at its moment, so the past can be looked up.
+
+Each is a table of the feature store, with two clocks: `as_of`, the moment that the values are of, and `ingest_time`,
+when they were computed. A look-up at a time sees the newest values of before it, as they were computed before it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.features.base import FeatureView
+from quikapp_ml.stores.lake.base import Lake, Table
+from quikapp_ml.stores.lake.tables import CATALOG
+
+HAPPENED, KNOWN = "as_of", "ingest_time"
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def feature_table(view: FeatureView) -> Table:
+    """The table of a view's values: a row for each entity and build."""
+    types = {
+        **dict.fromkeys(view.entity_key, pa.string()),
+        **dict.fromkeys(view.features, pa.float64()),
+        HAPPENED: _TIME,
+        KNOWN: _TIME,
+    }
+    return FeatureTable(
+        name=f"{CATALOG}.features.{view.name}",
+        primary_keys=(*view.entity_key, HAPPENED),
+        timestamp_keys=(HAPPENED,),
+        known_time_key=KNOWN,
+        description=f"{view.comment} Values as they were at `as_of`, computed at `ingest_time`; a row for each build.",
+        columns=pa.schema([pa.field(name, kind) for name, kind in types.items()]),
+    ).declared()
+
+
+FEATURE_TABLES: Mapping[str, Table] = {view.name: feature_table(view) for view in FEATURE_VIEWS}
+"""View name → its table."""
+
+
+def add_values(lake: Lake, table: Table, values: pa.Table, built_at: datetime, keep: timedelta) -> int:
+    """Add the values of one build, forget builds that are older than `keep`, and return the table's version."""
+    rows = values.append_column(pa.field(KNOWN, _TIME), pa.array([built_at] * values.num_rows, _TIME))
+    lake.ensure(table)
+    if not _has_older(lake, table.name, built_at - keep):
+        return lake.append(table.name, rows)
+    past = lake.read(table.name)
+    kept = past.filter(pc.greater_equal(past[HAPPENED], pa.scalar(built_at - keep, _TIME)))
+    whole = [part.select(table.columns.names).cast(table.columns) for part in (kept, rows)]
+    return lake.overwrite(table.name, pa.concat_tables(whole))
+
+
+def _has_older(lake: Lake, name: str, time: datetime) -> bool:
+    oldest = pc.min(lake.read(name, columns=[HAPPENED])[HAPPENED]).as_py()
+    return oldest is not None and oldest < time
