@@ -1,1 +1,1 @@
-"""Models tested against each other; its room is kept, nothing is here yet."""
+"""Models tested against each other: who gets what, and what the numbers say. Arrays in, arrays out; nothing is kept."""
