@@ -4,9 +4,11 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,8 @@ from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES
-from quikapp_ml.training.silver import FEATURE_TABLES, build_silver
+from quikapp_ml.training.feature_history import FEATURE_TABLES
+from quikapp_ml.training.silver import build_silver
 from support.logs import LOG_END, folded, late, random_log, table_of
 
 SAIL = pytest.param("", id="sail")
@@ -34,10 +37,25 @@ def compute(request: pytest.FixtureRequest) -> Iterator[Compute]:
     engine.close()
 
 
+N_STEPS = 10
+
+
 @pytest.fixture(scope="module")
 def arrived() -> list[Event]:
-    """A random log with late events: answers before what they answer to, leaves before joins."""
-    return late(random_log(seed=5, n_events=1_500), seed=6, most_places=300)
+    """A random log with late events: answers before what they answer to, leaves before joins; some are sent twice."""
+    told = random_log(seed=5, n_events=1_500)
+    again = [one.model_copy(update={"event_id": f"{one.event_id} again"}) for one in told[::9]]
+    return late(sorted([*told, *again], key=lambda one: one.event_time), seed=6, most_places=300)
+
+
+def known_at(step: int) -> datetime:
+    """When the events of a step were learnt of; the last one at the end of the log."""
+    return LOG_END - timedelta(hours=N_STEPS - 1 - step)
+
+
+def until(step: int, events: list[Event]) -> list[Event]:
+    """What had arrived after a step."""
+    return events[: len(events) * (step + 1) // N_STEPS]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +66,11 @@ def lake(compute: Compute, arrived: list[Event], tmp_path_factory: pytest.TempPa
 def built(folder: Path, compute: Compute, events: list[Event], as_of: datetime) -> Lake:
     lake = open_lake(str(folder))
     lake.ensure(EVENTS)
-    half = len(events) // 2
-    lake.append(EVENTS.name, table_of(events[:half], as_of - timedelta(hours=1)))
-    lake.append(EVENTS.name, table_of(events[half:], as_of))
+    n_told = 0
+    for step in range(N_STEPS):
+        told = until(step, events)
+        lake.append(EVENTS.name, table_of(told[n_told:], known_at(step)))
+        n_told = len(told)
     build_silver(lake, compute, as_of)
     return lake
 
@@ -63,21 +83,23 @@ def activities_of(events: list[Event]) -> list[Activity]:
         for one in workspace.apply(event):
             if one.completes:
                 done.remove(Activity(one.kind, one.at, one.user_id, one.channel_id, one.message_id))
-            done.append(one)
+            done.append(replace(one, completes=False))
     return done
 
 
 def test_activities(lake: Lake, arrived: list[Event]) -> None:
     rows = lake.read(ACTIVITIES.name).to_pylist()
     by_sql = Counter(
-        (r["kind"], r["event_time"].timestamp(), r["user_id"], r["channel_id"], r["message_id"], r["other_user_id"])
+        Activity(
+            r["kind"], r["event_time"].timestamp(), r["user_id"], r["channel_id"], r["message_id"], r["other_user_id"],
+            value=r["value"],
+        )
         for r in rows
-    )
-    online = Counter(
-        (a.kind, a.at, a.user_id, a.channel_id, a.message_id, a.other_user_id) for a in activities_of(arrived)
-    )
+    )  # fmt: skip
+    online = Counter(activities_of(arrived))
     assert by_sql == online
-    assert {kind for kind, *_ in online} == {
+    assert sum(one.value is not None for one in online) > 50
+    assert {one.kind for one in online} == {
         "posted", "replied", "mentioned", "reacted", "read", "joined", "left", "reported",
     }  # fmt: skip
 
@@ -92,15 +114,29 @@ def test_every_value_of_a_view(view: FeatureView, lake: Lake, arrived: list[Even
     assert_same_values(lake, view, folded(arrived)[1], LOG_END)
 
 
-def test_what_was_not_known_yet_does_not_count(lake: Lake, compute: Compute, arrived: list[Event]) -> None:
-    """Two clocks: what happened before the moment, and was learnt of before it."""
-    (view,) = (one for one in FEATURE_VIEWS if one.name == "user_activity")
-    sql = view.sql("activities", LOG_END, known_by=LOG_END - timedelta(minutes=1))
-    rows = compute.query(sql, {"activities": lake.uri(ACTIVITIES.name)}).to_pylist()
-    _, features = folded(arrived[: len(arrived) // 2])
-    known = {row["user_id"]: row["message_count"] for row in rows}
-    assert known == {user: features.values(view.name, (user,), LOG_END.timestamp())[0] for user in known}
-    assert 0 < sum(known.values()) < sum(one.type == "message" for one in arrived)
+@pytest.mark.parametrize("view", FEATURE_VIEWS, ids=lambda view: view.name)
+def test_every_value_of_a_view_after_each_step(
+    view: FeatureView, lake: Lake, compute: Compute, arrived: list[Event]
+) -> None:
+    """Two clocks: what had happened until then, as far as it was known then."""
+    for step in range(N_STEPS):
+        told = until(step, arrived)
+        newest = max(one.event_time for one in told)
+        sql = view.sql("activities", newest, known_by=known_at(step))
+        rows = compute.query(sql, {"activities": lake.uri(ACTIVITIES.name)})
+        assert_same_rows(rows.to_pylist(), view, folded(told)[1], newest)
+
+
+def test_the_log_really_tells_of_every_feature(lake: Lake, arrived: list[Event]) -> None:
+    rows = lake.read(ACTIVITIES.name).to_pylist()
+    assert sum(row["other_ingest_time"] > row["ingest_time"] for row in rows) > 8
+    now = LOG_END.timestamp()
+    for view in FEATURE_VIEWS:
+        features = folded(arrived)[1]
+        blank = features.values(view.name, ("nobody",) * len(view.entity_key), now)
+        columns = features.matrix(view.name, sorted(counted_keys(view, features)), now).T
+        for name, column, nothing in zip(view.features, columns.tolist(), blank, strict=True):
+            assert {value for value in column if not math.isnan(value)} - {nothing}, (view.name, name)
 
 
 def test_messages(lake: Lake, arrived: list[Event]) -> None:
@@ -136,7 +172,10 @@ def test_a_sample_workspace(compute: Compute, tmp_path: Path) -> None:
 
 def assert_same_values(lake: Lake, view: FeatureView, features: OnlineFeatures, as_of: datetime) -> None:
     """The table has a row for each entity that was counted online, and in it the same values."""
-    rows = lake.read(FEATURE_TABLES[view.name].name).to_pylist()
+    assert_same_rows(lake.read(FEATURE_TABLES[view.name].name).to_pylist(), view, features, as_of)
+
+
+def assert_same_rows(rows: list[dict[str, Any]], view: FeatureView, features: OnlineFeatures, as_of: datetime) -> None:
     by_key = {tuple(row[part] for part in view.entity_key): row for row in rows}
     assert set(by_key) == counted_keys(view, features)
     assert len(by_key) == len(rows) > 0

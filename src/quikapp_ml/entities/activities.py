@@ -14,7 +14,9 @@ class Activity:
     of its thread) and `other_user_id` its author. `mentioned` points at the person named. Nobody is other to oneself:
     then, and while the author is not known, `other_user_id` is None.
 
-    An activity that `completes` an earlier one only adds the other person, who was not known before.
+    `value` of a `replied` is how many seconds the other person waited for it, when that is above zero.
+
+    An activity that `completes` an earlier one only adds what was not known before: the other person, and the value.
     """
 
     kind: ActivityKind
@@ -24,3 +26,4 @@ class Activity:
     message_id: str | None = None
     other_user_id: str | None = None
     completes: bool = False
+    value: float | None = None

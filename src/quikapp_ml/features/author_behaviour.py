@@ -6,8 +6,8 @@ from quikapp_ml.features.user_reputation import USER_REPUTATION
 from quikapp_ml.features.workspace import Workspace
 
 SECONDS_A_DAY = 86_400.0
-_ACTIVITY = tuple(USER_ACTIVITY.features)
-_REPUTATION = tuple(USER_REPUTATION.features)
+_ACTIVITY = ("message_count", "message_rate_1h")
+_REPUTATION = ("reports", "replies_earned", "reactions_earned", "mentions_earned")
 
 
 def author_behaviour(workspace: Workspace, features: OnlineFeatures, user_id: str, now: float) -> dict[str, float]:
@@ -18,8 +18,10 @@ def author_behaviour(workspace: Workspace, features: OnlineFeatures, user_id: st
     person = workspace.people.get(user_id)
     if person is None:
         return {}
-    activity = dict(zip(_ACTIVITY, features.values(USER_ACTIVITY.name, (user_id,), now), strict=True))
-    reputation = dict(zip(_REPUTATION, features.values(USER_REPUTATION.name, (user_id,), now), strict=True))
+    activity = dict(zip(_ACTIVITY, features.values(USER_ACTIVITY.name, (user_id,), now, _ACTIVITY), strict=True))
+    reputation = dict(
+        zip(_REPUTATION, features.values(USER_REPUTATION.name, (user_id,), now, _REPUTATION), strict=True)
+    )
     earned = reputation["replies_earned"] + reputation["reactions_earned"] + reputation["mentions_earned"]
     return {
         "message_rate_1h": 0.0 if person.is_bot else activity["message_rate_1h"],

@@ -1,4 +1,5 @@
-from quikapp_ml.features.base import Count, Decayed, FeatureView
+from quikapp_ml.features.aggregates import Count, Decayed, Rate
+from quikapp_ml.features.base import FeatureView
 
 MESSAGE_ACTIVITY = FeatureView(
     name="message_activity",
@@ -8,6 +9,7 @@ MESSAGE_ACTIVITY = FeatureView(
         "reactions_1d": Decayed(("reacted",), half_life_days=1),
         "reaction_count": Count(("reacted",)),
         "reply_count": Count(("replied",)),
+        "report_rate": Rate(("reported",), ("reported", "replied", "reacted"), prior=0.01, strength=20),
     },
     comment="How people answer to a message: for a thread, its first message.",
     keep_newest=500,

@@ -1,9 +1,10 @@
 """Feature values kept current, activity by activity; the same values as the views' SQL gives."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
 from operator import attrgetter
-from typing import Any
 
 import numpy as np
 import orjson
@@ -11,19 +12,20 @@ import orjson
 from quikapp_ml.entities.activities import Activity, ActivityKind
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features import FEATURE_VIEWS
-from quikapp_ml.features.base import Count, Decayed, FeatureView
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from quikapp_ml.features.aggregates import SECONDS_PER_DAY, Distinct
+from quikapp_ml.features.base import FeatureView
+from quikapp_ml.features.day_windows import DayWindow
+from quikapp_ml.features.records import NEVER, Floats, Layout, Steps
 
 _SEPARATOR = "\t"  # no id holds a control character
-_NEVER = float("-inf")
+_NOTHING: Mapping[str, list[float]] = {}
 
 
 class OnlineFeatures:
     """Values of all views. Whatever the order in which activities come, the values are the same.
 
-    One record of floats an entity; `changes` gives one small document a record, so that what is written follows what
-    happened, not what is known.
+    One record of floats an entity, and a number for each day or member of a window; `changes` gives one small document
+    for each of these, so that what is written follows what happened, not what is known.
     """
 
     NAMESPACES: tuple[str, ...]
@@ -35,8 +37,7 @@ class OnlineFeatures:
         kinds = sorted({kind for view in views for kind in view.kinds})
         self._counting = {kind: [one for one in self._views.values() if kind in one.view.kinds] for kind in kinds}
         self._completing = {
-            kind: [one for one in counting if "other_user_id" in one.view.entity_key]
-            for kind, counting in self._counting.items()
+            kind: [one for one in counting if one.completes(kind)] for kind, counting in self._counting.items()
         }
 
     def apply(self, activity: Activity) -> None:
@@ -45,13 +46,20 @@ class OnlineFeatures:
         for values in counting.get(activity.kind, ()):
             values.apply(activity)
 
-    def values(self, view: str, key: tuple[str, ...], now: float) -> tuple[float, ...]:
-        """One entity's features in the order of the view: 0 for what never happened, NaN for a time never."""
-        return tuple(self.matrix(view, [key], now)[0].tolist())
+    def values(
+        self, view: str, key: tuple[str, ...], now: float, names: tuple[str, ...] | None = None
+    ) -> tuple[float, ...]:
+        """One entity's features, in the order of the view or of `names`.
 
-    def matrix(self, view: str, keys: Sequence[tuple[str, ...]], now: float) -> Floats:
-        """(n_keys, n_features): features of many entities at `now`, unix seconds."""
-        return self._require(view).matrix(keys, now)
+        0 for what never happened, NaN for the time of what never happened and the mean of nothing.
+        """
+        return tuple(self.matrix(view, [key], now, names)[0].tolist())
+
+    def matrix(
+        self, view: str, keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None = None
+    ) -> Floats:
+        """(n_keys, n_features): features of many entities at `now`, unix seconds; all of the view, or those named."""
+        return self._require(view).matrix(keys, now, names)
 
     def partners(self, view: str, first: str) -> list[str]:
         """The second parts of all keys that begin with `first`."""
@@ -78,7 +86,7 @@ class OnlineFeatures:
 class _Values:
     """The values of one view: first part of the key → second part ("" where there is none) → record.
 
-    A record holds one float for a Count or a LastTime, and two for a Decayed: its value, and the time it was true at.
+    What is counted in windows of days lies beside: key → feature → days.
     """
 
     def __init__(self, view: FeatureView) -> None:
@@ -87,41 +95,25 @@ class _Values:
         definition = repr((view.entity_key, dict(view.features), view.keep_newest))
         self.namespace = f"features.{view.name}.{sha256(definition.encode()).hexdigest()[:8]}"
         self.records: dict[str, dict[str, list[float]]] = {}
+        self._windows: dict[tuple[str, str], dict[str, DayWindow]] = {}
         self._first_of = attrgetter(view.entity_key[0])
         self._second_of = attrgetter(view.entity_key[1]) if len(view.entity_key) == 2 else None
         self._changed: set[tuple[str, str]] = set()
-        self._lay_out()
+        self._changed_cells: set[tuple[str, str, str, str]] = set()
+        layout = self._layout = Layout(view)
+        self._blank = layout.blank
+        self._steps = {kind: layout.steps(kind) for kind in view.kinds}
+        # Towards nobody, an activity was not counted in a view of others: the one that completes it counts in full.
+        is_of_others = "other_user_id" in view.entity_key
+        self._late_steps = self._steps if is_of_others else {kind: layout.steps(kind, late=True) for kind in view.kinds}
+        self._member_of = {
+            name: attrgetter(one.of) for name, one in view.aggregates.items() if isinstance(one, Distinct)
+        }
+        self._reading = lru_cache(64)(layout.reading)
 
-    def _lay_out(self) -> None:
-        view = self.view
-        blank: list[float] = []
-        starts: list[int] = []
-        counts: dict[str, list[int]] = {kind: [] for kind in view.kinds}
-        decays: dict[str, list[tuple[int, float]]] = {kind: [] for kind in view.kinds}
-        lasts: dict[str, list[int]] = {kind: [] for kind in view.kinds}
-        for aggregate in view.features.values():
-            start = len(blank)
-            starts.append(start)
-            blank.extend(
-                [0.0] if isinstance(aggregate, Count) else [0.0, 0.0] if isinstance(aggregate, Decayed) else [_NEVER]
-            )
-            for kind in aggregate.kinds:
-                if isinstance(aggregate, Count):
-                    counts[kind].append(start)
-                elif isinstance(aggregate, Decayed):
-                    decays[kind].append((start, aggregate.half_life_seconds))
-                else:
-                    lasts[kind].append(start)
-        if view.keep_newest is not None:
-            for touched in lasts.values():
-                touched.append(len(blank))
-            blank.append(_NEVER)
-        decayed = [(at, one) for at, one in enumerate(view.features.values()) if isinstance(one, Decayed)]
-        self._blank = blank
-        self._steps = {kind: (tuple(counts[kind]), tuple(decays[kind]), tuple(lasts[kind])) for kind in view.kinds}
-        self._value_slots = np.array(starts)
-        self._decayed_columns = np.array([at for at, _ in decayed], dtype=int)
-        self._half_lives = np.array([one.half_life_seconds for _, one in decayed])
+    def completes(self, kind: ActivityKind) -> bool:
+        """Whether an activity that completes an earlier one changes values of the view."""
+        return not self._late_steps[kind].do_nothing
 
     def apply(self, activity: Activity) -> None:
         first = self._first_of(activity)
@@ -134,49 +126,61 @@ class _Values:
         record = group.get(second)
         if record is None:
             record = group[second] = self._blank.copy()
-        self._count(record, activity.kind, activity.at)
+        steps = (self._late_steps if activity.completes else self._steps)[activity.kind]
+        _count(record, steps, activity.at)
+        if steps.means:
+            _add_value(record, steps, activity.value)
         self._changed.add((first, second))
+        if steps.windows:
+            self._count_days((first, second), steps, activity)
         keep = self.view.keep_newest
         if keep is not None and len(group) > 2 * keep:
             self._forget_oldest(first, group, keep)
 
-    def _count(self, record: list[float], kind: ActivityKind, at: float) -> None:
-        counts, decays, lasts = self._steps[kind]
-        for slot in counts:
-            record[slot] += 1.0
-        for slot, half_life in decays:
-            age = at - record[slot + 1]
-            if age >= 0:
-                record[slot] = record[slot] * 2.0 ** (-age / half_life) + 1.0
-                record[slot + 1] = at
-            else:  # a late one: it has faded by now
-                record[slot] += 2.0 ** (age / half_life)
-        for slot in lasts:
-            if at > record[slot]:
-                record[slot] = at
+    def _count_days(self, key: tuple[str, str], steps: Steps, activity: Activity) -> None:
+        windows = self._windows.get(key)
+        if windows is None:
+            windows = self._windows[key] = self._layout.windows()
+        day = int(activity.at // SECONDS_PER_DAY)
+        for name in steps.windows:
+            member_of = self._member_of.get(name)
+            for cell in windows[name].add(day, member_of(activity) if member_of else None):
+                self._changed_cells.add((*key, name, cell))
 
     def _forget_oldest(self, first: str, group: dict[str, list[float]], keep: int) -> None:
         for second in sorted(group, key=lambda one: group[one][-1])[:-keep]:
             del group[second]
             self._changed.add((first, second))
+            for name, window in self._windows.pop((first, second), {}).items():
+                self._changed_cells.update((first, second, name, cell) for cell in window.cells())
 
-    def matrix(self, keys: Sequence[tuple[str, ...]], now: float) -> Floats:
-        if not keys:
-            return np.zeros((0, len(self.view.features)))
-        slots = np.array([self._find(key) for key in keys])
-        values = slots[:, self._value_slots]
-        if self._decayed_columns.size:
-            true_at = slots[:, self._value_slots[self._decayed_columns] + 1]
-            values[:, self._decayed_columns] *= np.exp2(-np.maximum(now - true_at, 0.0) / self._half_lives)
-        values[values == _NEVER] = np.nan
-        return values
+    def matrix(self, keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None) -> Floats:
+        reading = self._reading(names)
+        width = len(self._blank)
+        found = chain.from_iterable(self._found(keys))
+        records = np.fromiter(found, dtype=float, count=len(keys) * width).reshape(len(keys), width)
+        values = reading.counted(records, now)
+        for column, name in reading.windows:
+            values[:, column] = self._totals(keys, name, int(now // SECONDS_PER_DAY))
+        return reading.all(values)
 
-    def _find(self, key: tuple[str, ...]) -> list[float]:
-        if len(key) != len(self.view.entity_key):
-            raise InvalidInput(f"a key of {self.view.name} is {', '.join(self.view.entity_key)}; given was {key!r}")
-        group = self.records.get(key[0])
-        record = group.get(key[1] if len(key) == 2 else "") if group else None
-        return record if record is not None else self._blank
+    def _found(self, keys: Sequence[tuple[str, ...]]) -> list[list[float]]:
+        """The records of the keys; blank ones where there is nothing."""
+        records, blank = self.records, self._blank
+        try:
+            if self._second_of:
+                return [records.get(first, _NOTHING).get(second, blank) for first, second in keys]
+            return [records.get(first, _NOTHING).get("", blank) for (first,) in keys]
+        except ValueError:
+            wrong = next(key for key in keys if len(key) != len(self.view.entity_key))
+            raise InvalidInput(
+                f"a key of {self.view.name} is {', '.join(self.view.entity_key)}; given was {wrong!r}"
+            ) from None
+
+    def _totals(self, keys: Sequence[tuple[str, ...]], name: str, today: int) -> list[float]:
+        pairs = keys if self._second_of else [(first, "") for (first,) in keys]
+        found = [self._windows.get((first, second)) for first, second in pairs]
+        return [float(windows[name].total(today)) if windows else 0.0 for windows in found]
 
     def changes(self) -> dict[str, bytes | None]:
         changed, self._changed = self._changed, set()
@@ -184,10 +188,47 @@ class _Values:
         for first, second in changed:
             record = self.records[first].get(second)
             documents[f"{first}{_SEPARATOR}{second}"] = None if record is None else orjson.dumps(record)
+        cells, self._changed_cells = self._changed_cells, set()
+        for first, second, name, cell in cells:
+            windows = self._windows.get((first, second))
+            number = windows[name].cell(cell) if windows else None
+            documents[_SEPARATOR.join((first, second, name, cell))] = None if number is None else orjson.dumps(number)
         return documents
 
     def load(self, items: Iterable[tuple[str, bytes]]) -> None:
         for key, document in items:
-            first, _, second = key.partition(_SEPARATOR)
-            record = [_NEVER if value is None else value for value in orjson.loads(document)]
-            self.records.setdefault(first, {})[second] = record
+            first, second, *cell = key.split(_SEPARATOR)
+            loaded = orjson.loads(document)
+            if cell:
+                self._load_cell((first, second), cell[0], cell[1], loaded)
+            else:
+                record = [NEVER if value is None else value for value in loaded]
+                self.records.setdefault(first, {})[second] = record
+
+    def _load_cell(self, key: tuple[str, str], name: str, cell: str, number: int) -> None:
+        windows = self._windows.get(key)
+        if windows is None:
+            windows = self._windows[key] = self._layout.windows()
+        windows[name].load(cell, number)
+
+
+def _count(record: list[float], steps: Steps, at: float) -> None:
+    for slot in steps.counts:
+        record[slot] += 1.0
+    for slot, half_life in steps.decays:
+        age = at - record[slot + 1]
+        if age >= 0:
+            record[slot] = record[slot] * 2.0 ** (-age / half_life) + 1.0
+            record[slot + 1] = at
+        else:  # a late one: it has faded by now
+            record[slot] += 2.0 ** (age / half_life)
+    for slot in steps.lasts:
+        if at > record[slot]:
+            record[slot] = at
+
+
+def _add_value(record: list[float], steps: Steps, value: float | None) -> None:
+    for slot, at_most in steps.means:
+        if value is not None and value <= at_most:
+            record[slot] += value
+            record[slot + 1] += 1.0

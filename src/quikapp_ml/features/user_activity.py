@@ -1,4 +1,5 @@
-from quikapp_ml.features.base import Count, Decayed, FeatureView
+from quikapp_ml.features.aggregates import Count, Decayed, Derived, Distinct, Mean
+from quikapp_ml.features.base import FeatureView
 
 USER_ACTIVITY = FeatureView(
     name="user_activity",
@@ -7,6 +8,10 @@ USER_ACTIVITY = FeatureView(
         "message_count": Count(("posted",)),
         "message_rate_7d": Decayed(("posted",), half_life_days=7),
         "message_rate_1h": Decayed(("posted",), half_life_days=1 / 24),
+        "avg_response_time": Mean(("replied",), at_most=86_400),
+        "message_count_30d": Count(("posted",), days=30),
+        "active_channels_30d": Distinct(("posted",), of="channel_id", days=30),
+        "messages_per_channel_30d": Derived("message_count_30d / active_channels_30d"),
     },
-    comment="How much a person writes: ever, these days, and in the last hour.",
+    comment="How much a person writes, where, and how soon they answer.",
 )

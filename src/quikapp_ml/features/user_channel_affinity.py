@@ -1,4 +1,5 @@
-from quikapp_ml.features.base import Count, Decayed, FeatureView, LastTime
+from quikapp_ml.features.aggregates import Count, Decayed, LastTime
+from quikapp_ml.features.base import FeatureView
 
 USER_CHANNEL_AFFINITY = FeatureView(
     name="user_channel_affinity",

@@ -1,4 +1,5 @@
-from quikapp_ml.features.base import Count, Decayed, FeatureView
+from quikapp_ml.features.aggregates import Count, Decayed
+from quikapp_ml.features.base import FeatureView
 
 USER_USER_AFFINITY = FeatureView(
     name="user_user_affinity",

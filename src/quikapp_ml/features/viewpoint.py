@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Channel, MessageFacts, Person, Workspace
 
@@ -25,8 +24,7 @@ MAX_TELLING_MEMBERS = 1_000
 """A larger channel says nothing about the taste of its members."""
 CONTACT_WEIGHTS = {"replied_30d": 3.0, "mentioned_30d": 2.0, "reacted_30d": 1.0}
 HABIT_WEIGHTS = {"posted_14d": 1.0, "reacted_14d": 0.5, "read_14d": 0.25}
-
-_COLUMNS = {view.name: {name: at for at, name in enumerate(view.features)} for view in FEATURE_VIEWS}
+_CHANNEL_SHARES = ("messages_7d", "joins_30d")
 
 
 class Viewpoint:
@@ -205,22 +203,23 @@ class Viewpoint:
         """(n_keys,): one feature of a view."""
         if not keys:
             return np.zeros(0)
-        return np.asarray(self._features.matrix(view, keys, self.now)[:, _COLUMNS[view][name]], dtype=float)
+        return self._features.matrix(view, keys, self.now, (name,))[:, 0]
 
     def weighted(self, view: str, keys: Sequence[tuple[str, ...]], weights: dict[str, float]) -> Floats:
         """(n_keys,): a weighted sum of features of a view."""
         if not keys:
             return np.zeros(0)
-        matrix = self._features.matrix(view, keys, self.now)
-        parts = [weight * matrix[:, _COLUMNS[view][name]] for name, weight in weights.items()]
+        matrix = self._features.matrix(view, keys, self.now, tuple(weights))
+        parts = [weight * matrix[:, at] for at, weight in enumerate(weights.values())]
         return np.asarray(sum(parts), dtype=float)
 
     @cached_property
     def _channel_activity(self) -> Floats:
-        return self._features.matrix("channel_activity", [(channel_id,) for channel_id in self.channels], self.now)
+        keys = [(channel_id,) for channel_id in self.channels]
+        return self._features.matrix("channel_activity", keys, self.now, _CHANNEL_SHARES)
 
     def _channel_shares(self, name: str) -> dict[str, float]:
-        values = self._channel_activity[:, _COLUMNS["channel_activity"][name]]
+        values = self._channel_activity[:, _CHANNEL_SHARES.index(name)]
         return dict(zip(self.channels, share_of_largest(values).tolist(), strict=True))
 
 

@@ -118,7 +118,7 @@ class Workspace:
             ]
         if message.waiting:
             activities += [
-                Activity(kind, then, other, channel_id, event.message_id, user_id, completes=True)
+                _towards(kind, then, other, message, completes=True)
                 for kind, then, other in message.waiting
                 if other != user_id
             ]
@@ -210,8 +210,9 @@ class Workspace:
         author_id = message.author_id
         if author_id is None:
             message.wait(kind, at, user_id)
-        other = author_id if author_id != user_id else None
-        return Activity(kind, at, user_id, message.channel_id, message.message_id, other)
+        if author_id is None or author_id == user_id:
+            return Activity(kind, at, user_id, message.channel_id, message.message_id)
+        return _towards(kind, at, user_id, message)
 
     # ── who is where ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -329,3 +330,14 @@ class Workspace:
             self._messages.load(items)
         else:
             raise InvalidInput(f"unknown namespace {namespace!r}; known are {', '.join(self.NAMESPACES)}")
+
+
+def _towards(
+    kind: ActivityKind, at: float, user_id: str, message: MessageFacts, *, completes: bool = False
+) -> Activity:
+    """What somebody did to the message of another."""
+    waited = round(at - message.posted_at, 6) if kind == "replied" else 0.0  # a microsecond, as times are told
+    return Activity(
+        kind, at, user_id, message.channel_id, message.message_id, message.author_id, completes,
+        value=waited if waited > 0 else None,
+    )  # fmt: skip

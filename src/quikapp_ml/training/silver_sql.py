@@ -91,14 +91,19 @@ LEFT JOIN reported AS c ON c.channel_id = p.channel_id AND c.message_id = p.mess
 def _plain(kind: ActivityKind, event_type: str, message_id: str) -> str:
     return f"""
 SELECT event_id, event_time, ingest_time, '{kind}' AS kind, user_id, channel_id, {message_id} AS message_id,
-       CAST(NULL AS STRING) AS other_user_id
+       CAST(NULL AS STRING) AS other_user_id, CAST(NULL AS DOUBLE) AS value, ingest_time AS other_ingest_time
 FROM events WHERE type = '{event_type}'"""
 
 
 def _towards_author(kind: ActivityKind, source: str, message_id: str) -> str:
+    is_towards = "t.user_id <> s.user_id"
+    waited = "unix_micros(s.event_time) - unix_micros(t.event_time)"
+    value = f"CASE WHEN {is_towards} AND {waited} > 0 THEN CAST({waited} AS DOUBLE) / 1000000 END"
     return f"""
 SELECT s.event_id, s.event_time, s.ingest_time, '{kind}' AS kind, s.user_id, s.channel_id,
-       s.{message_id} AS message_id, CASE WHEN t.user_id <> s.user_id THEN t.user_id END AS other_user_id
+       s.{message_id} AS message_id, CASE WHEN {is_towards} THEN t.user_id END AS other_user_id,
+       {value if kind == "replied" else "CAST(NULL AS DOUBLE)"} AS value,
+       CASE WHEN t.ingest_time > s.ingest_time THEN t.ingest_time ELSE s.ingest_time END AS other_ingest_time
 FROM {source} AS s LEFT JOIN posted AS t ON t.channel_id = s.channel_id AND t.message_id = s.{message_id}"""
 
 
@@ -120,13 +125,14 @@ named AS (
   FROM posted WHERE content LIKE '%<@%'
 )
 SELECT event_id, event_time, ingest_time, 'posted' AS kind, user_id, channel_id, message_id,
-       CAST(NULL AS STRING) AS other_user_id
+       CAST(NULL AS STRING) AS other_user_id, CAST(NULL AS DOUBLE) AS value, ingest_time AS other_ingest_time
 FROM posted
 UNION ALL {_towards_author("replied", "replies", "thread_id")}
 UNION ALL {_towards_author("reacted", "put", "message_id")}
 UNION ALL {_towards_author("reported", "reports", "message_id")}
 UNION ALL
-SELECT event_id, event_time, ingest_time, 'mentioned' AS kind, user_id, channel_id, message_id, other_user_id
+SELECT event_id, event_time, ingest_time, 'mentioned' AS kind, user_id, channel_id, message_id, other_user_id,
+       CAST(NULL AS DOUBLE) AS value, ingest_time AS other_ingest_time
 FROM named WHERE other_user_id <> user_id
 UNION ALL {_plain("read", "read", "message_id")}
 UNION ALL {_plain("joined", "join", "CAST(NULL AS STRING)")}

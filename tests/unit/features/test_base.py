@@ -1,10 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features import FEATURE_VIEWS
-from quikapp_ml.features.base import Count, Decayed, FeatureView, LastTime
+from quikapp_ml.features.aggregates import Count, Derived, Distinct, LastTime
+from quikapp_ml.features.base import FeatureView
 
 VIEW = FeatureView(
     "view", ("user_id", "channel_id"), {"n": Count(("posted", "read")), "last": LastTime(("posted",))}, "A comment."
@@ -33,13 +34,32 @@ def test_sql_reads_the_named_view_up_to_the_moment() -> None:
     assert "ingest_time" not in sql
 
 
+def test_sql_of_windows_begins_at_the_start_of_a_day() -> None:
+    view = FeatureView("view", ("user_id",), {"n": Distinct(("posted",), of="channel_id", days=2)}, "")
+    first = NEW_YEAR_MICROS - 86_400_000_000
+    expected = (
+        f"COUNT(DISTINCT CASE WHEN kind IN ('posted') AND unix_micros(event_time) >= {first} THEN channel_id END)"
+    )
+    assert expected in view.sql("activities", NEW_YEAR)
+    assert expected in view.sql("activities", NEW_YEAR + timedelta(hours=23))
+
+
+def test_sql_of_derived_features_keeps_the_order_of_the_view() -> None:
+    view = FeatureView("view", ("user_id",), {"half": Derived("n / 2"), "n": Count(("posted",))}, "")
+    assert view.sql("activities", NEW_YEAR).startswith(
+        "SELECT user_id, (n / NULLIF(CAST(2 AS DOUBLE), CAST(0 AS DOUBLE))) AS half, n, as_of FROM (SELECT user_id, "
+    )
+
+
+def test_features_are_derived_from_counted_ones_of_the_view() -> None:
+    with pytest.raises(InvalidInput, match="feature view view: double is derived from m; it may use n"):
+        FeatureView("view", ("user_id",), {"n": Count(("posted",)), "double": Derived("m * n")}, "")
+
+
 def test_sql_leaves_out_what_was_not_known_yet() -> None:
     sql = VIEW.sql("activities", NEW_YEAR, known_by=NEW_YEAR)
     assert f"unix_micros(ingest_time) <= {NEW_YEAR_MICROS}" in sql
-
-
-def test_a_half_life_is_given_in_days() -> None:
-    assert Decayed(("posted",), half_life_days=0.5).half_life_seconds == 43_200
+    assert f"CASE WHEN unix_micros(other_ingest_time) <= {NEW_YEAR_MICROS} THEN other_user_id END" in sql
 
 
 def test_views_are_named_once_and_say_what_they_are() -> None:

@@ -204,7 +204,7 @@ class TestActivities:
         text = "<@cid> and <@ann|Ann>, <@cid> and <@bob>"
         assert workspace.apply(message(2, "bob", "answer", thread_id="root", content=text)) == [
             Activity("posted", seconds(2), "bob", "red", "answer"),
-            Activity("replied", seconds(2), "bob", "red", "root", "ann"),
+            Activity("replied", seconds(2), "bob", "red", "root", "ann", value=60.0),
             Activity("mentioned", seconds(2), "bob", "red", "answer", "cid"),
             Activity("mentioned", seconds(2), "bob", "red", "answer", "ann"),
         ]
@@ -260,8 +260,13 @@ class TestActivities:
         assert workspace.apply(message(1, "ann", "m")) == [
             Activity("posted", seconds(1), "ann", "red", "m"),
             Activity("reacted", seconds(2), "bob", "red", "m", "ann", completes=True),
-            Activity("replied", seconds(3), "cid", "red", "m", "ann", completes=True),
+            Activity("replied", seconds(3), "cid", "red", "m", "ann", completes=True, value=120.0),
         ]
+
+    def test_an_answer_dated_before_its_question_has_no_value(self) -> None:
+        workspace = after(message(5, "ann", "m"))
+        *_, replied = workspace.apply(message(4, "bob", "answer", thread_id="m"))
+        assert (replied.kind, replied.other_user_id, replied.value) == ("replied", "ann", None)
 
     def test_edits_and_settings_are_no_activities(self) -> None:
         workspace = after(message(1, "ann", "m"))

@@ -62,7 +62,7 @@ ACTIVITIES = Table(
     name=f"{CATALOG}.silver.activities",
     columns=_columns(
         event_id=_TEXT, event_time=_TIME, ingest_time=_TIME, kind=_TEXT, user_id=_TEXT, channel_id=_TEXT,
-        message_id=_TEXT, other_user_id=_TEXT,
+        message_id=_TEXT, other_user_id=_TEXT, value=pa.float64(), other_ingest_time=_TIME,
     ),
     key=("event_id", "kind", "other_user_id"),
     comment="Who did what, where, and towards whom: one row for each thing that feature views count.",
