@@ -3,6 +3,7 @@
 import contextlib
 import random
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "src")]
@@ -35,7 +36,7 @@ def main(folder: Path, seed: int) -> None:
                 name, lambda record: replace(record, tags={"v": str(version), "w": str(version)})
             ),
             lambda name=name: setup.host.delete(name),
-            lambda: create_token(state.tokens, "ann", ("sql",), 1),
+            lambda: create_token(state.tokens, "ann", ("sql",), timedelta(days=1)),
             lambda: state.audit.append(new_entry("jobs", "runNow", "ann", {})),
         )
         with contextlib.suppress(AlreadyExists, Conflict, InvalidInput, NotFound, Unavailable):

@@ -1,6 +1,7 @@
 """An app with serving endpoints, and callers with tokens, in this process."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ class Workspace:
     def token(self, owner: str, *scopes: str) -> str:
         if owner not in self.tokens:
             scopes = scopes or (ALL_APIS,)
-            self.tokens[owner] = create_token(self.service.state.tokens, owner, scopes, 1)[0]
+            self.tokens[owner] = create_token(self.service.state.tokens, owner, scopes, timedelta(days=1))[0]
         return self.tokens[owner]
 
     def request(self, method: str, path: str, owner: str = "admin", **more: Any) -> httpx.Response:

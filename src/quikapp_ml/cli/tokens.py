@@ -1,6 +1,6 @@
 """`tokens`: who may call this service from elsewhere, and for how long."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -27,7 +27,7 @@ def create(
 ) -> None:
     """Make a token and print it, once: only its hash is kept."""
     state = open_state(Settings.from_environment().control_state_url)
-    text, token = create_token(state.tokens, owner, tuple(dict.fromkeys(scope)), days, comment)
+    text, token = create_token(state.tokens, owner, tuple(dict.fromkeys(scope)), timedelta(days=days), comment)
     parameters = {"token_id": token.token_id, "owner": owner, "scopes": ",".join(token.scopes), "days": str(days)}
     state.audit.append(new_entry("accounts", "createToken", local_user(), parameters))
     state.close()

@@ -1,6 +1,6 @@
 """The protocols of the Databricks workspace, spoken by this service on its own port; one file a protocol."""
 
-from quikapp_ml.databricks_api import invocations, serving_endpoints, workspace
+from quikapp_ml.databricks_api import invocations, serving_endpoints, tokens, workspace
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
 
@@ -9,6 +9,7 @@ HOT_ROUTES: tuple[WorkspaceRoute, ...] = (*invocations.ROUTES,)
 
 ROUTES: tuple[WorkspaceRoute, ...] = (
     *workspace.ROUTES,
+    *tokens.ROUTES,
     *serving_endpoints.ROUTES,
     *sharing.ROUTES,
 )

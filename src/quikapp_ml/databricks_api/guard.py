@@ -46,6 +46,7 @@ AUDITED: Mapping[str, str] = {
     "/api/2.0/mlflow": "mlflowExperiment",
     "/api/2.1/unity-catalog": "unityCatalog",
     "/api/2.2/jobs": "jobs",
+    "/api/2.0/token": "accounts",
 }
 """Name of the service in the audit table, by the beginning of the path."""
 

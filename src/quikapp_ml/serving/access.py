@@ -33,6 +33,8 @@ FAILURE_SECONDS = 60.0
 REFRESH_SECONDS = 1.0
 """A token that was revoked by another process opens nothing after this time."""
 
+LONGEST_LIFE = timedelta(days=3650)
+
 _REMEMBERED = 10_000
 _PREFIX = "dapi"
 _MAX_TOKEN_CHARACTERS = 512
@@ -64,22 +66,24 @@ class TooManyWrongTokens(Exception):
 
 
 def create_token(
-    tokens: Tokens, owner: str, scopes: tuple[str, ...], days: int | None, comment: str = ""
+    tokens: Tokens, owner: str, scopes: tuple[str, ...], life: timedelta | None, comment: str = ""
 ) -> tuple[str, Token]:
     """Make a token of 128 random bits; the text is returned once, and only its hash is kept.
 
-    Raises InvalidInput on an unknown scope or a time of no days.
+    Without a life it never ends. Raises InvalidInput on an unknown scope, or a life that has ended at once.
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
         raise InvalidInput(f"unknown scope {', '.join(unknown) or '(none)'}; known are {', '.join(SCOPES)}")
     if not owner.strip():
         raise InvalidInput("a token needs an owner: the name by which grants know its holder")
-    if days is not None and days < 1:
-        raise InvalidInput(f"a token cannot live for {days} days; give 1 or more")
+    if life is not None and not timedelta(0) < life <= LONGEST_LIFE:
+        raise InvalidInput(
+            f"a token cannot live for {life.total_seconds():.0f} seconds; it can: 1 second to {LONGEST_LIFE.days} days"
+        )
     text = _PREFIX + secrets.token_hex(16)
     now = datetime.now(UTC)
-    expires_at = None if days is None else now + timedelta(days=days)
+    expires_at = None if life is None else now + life
     token = Token(secrets.token_hex(4), digest_of(text), owner, scopes, now, expires_at, comment=comment)
     tokens.add(token)
     return text, token

@@ -31,7 +31,7 @@ def keep_local_token(home: Path, tokens: Tokens, owner: str) -> None:
     current = _find(file, tokens)
     if current is not None and current.is_valid(now + timedelta(days=RENEWED_DAYS_BEFORE)) and current.owner == owner:
         return
-    text, _ = create_token(tokens, owner, (ALL_APIS,), DAYS, COMMENT)
+    text, _ = create_token(tokens, owner, (ALL_APIS,), timedelta(days=DAYS), COMMENT)
     try:
         write_whole(file, text.encode())
     except OSError as error:

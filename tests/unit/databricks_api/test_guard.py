@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from quikapp_ml.databricks_api.guard import is_local
@@ -109,6 +111,6 @@ def test_every_change_is_in_the_audit_table_and_no_look_is(workspace: Workspace)
 
 
 def test_a_token_of_a_client_that_is_not_ours_is_never_shown(workspace: Workspace) -> None:
-    text, _ = create_token(workspace.service.state.tokens, "ann", ("sql",), 1)
+    text, _ = create_token(workspace.service.state.tokens, "ann", ("sql",), timedelta(days=1))
     answer = workspace.client.get(ENDPOINTS, headers={"authorization": f"Bearer {text}"})
     assert text not in answer.text

@@ -17,6 +17,8 @@ from quikapp_ml.serving.local_token import TOKEN_FILE, keep_local_token, read_lo
 from quikapp_ml.stores.state.memory_access import MemoryTokens
 from quikapp_ml.stores.state.tokens import Token
 
+WEEK = timedelta(days=7)
+
 
 class Clock:
     def __init__(self) -> None:
@@ -51,10 +53,10 @@ def gate(tokens: UnsteadyTokens, clock: Clock) -> AccessGate:
 
 
 def test_a_token_is_128_random_bits_of_which_only_a_hash_is_kept(tokens: UnsteadyTokens) -> None:
-    text, token = create_token(tokens, "ann", ("all-apis",), 7, "laptop")
+    text, token = create_token(tokens, "ann", ("all-apis",), WEEK, "laptop")
     assert text.startswith("dapi") and len(text) == 4 + 32
     assert text not in repr(tokens.all()) and token.digest == digest_of(text)
-    assert token.expires_at == token.created_at + timedelta(days=7)
+    assert token.expires_at == token.created_at + WEEK
     assert create_token(tokens, "ann", ("sql",), None)[1].expires_at is None
 
 
@@ -62,23 +64,23 @@ def test_a_token_is_128_random_bits_of_which_only_a_hash_is_kept(tokens: Unstead
     ("owner", "scopes", "days", "told"),
     [
         ("ann", ("everything",), 1, "all-apis"), ("ann", (), 1, "none"), ("", ("sql",), 1, "owner"),
-        ("ann", ("sql",), 0, "0 d"),
+        ("ann", ("sql",), 0, "for 0 s"), ("ann", ("sql",), 4000, "3650"),
     ],
 )  # fmt: skip
 def test_a_token_without_sense_is_not_made(
     tokens: UnsteadyTokens, owner: str, scopes: tuple[str, ...], days: int, told: str
 ) -> None:
     with pytest.raises(InvalidInput, match=told):
-        create_token(tokens, owner, scopes, days)
+        create_token(tokens, owner, scopes, timedelta(days=days))
     assert tokens.all() == []
 
 
 def test_the_holder_of_a_token_is_admitted_with_its_scopes(tokens: UnsteadyTokens, gate: AccessGate) -> None:
-    text, _ = create_token(tokens, "ann", ("model-serving",), 7)
+    text, _ = create_token(tokens, "ann", ("model-serving",), WEEK)
     caller = gate.admit(text, "10.0.0.1")
     assert (caller.name, caller.is_admin) == ("ann", False)
     assert caller.may_use("model-serving") and caller.may_use("") and not caller.may_use("sql")
-    everything, _ = create_token(tokens, "admin", ("all-apis",), 7)
+    everything, _ = create_token(tokens, "admin", ("all-apis",), WEEK)
     assert gate.admit(everything, "10.0.0.1").is_admin
     assert gate.admit(everything, "10.0.0.1").may_use("sql")
 
@@ -86,10 +88,10 @@ def test_the_holder_of_a_token_is_admitted_with_its_scopes(tokens: UnsteadyToken
 def test_a_new_token_opens_at_once_and_a_revoked_one_closes_within_a_second(
     tokens: UnsteadyTokens, gate: AccessGate, clock: Clock
 ) -> None:
-    first, _ = create_token(tokens, "ann", ("sql",), 7)
+    first, _ = create_token(tokens, "ann", ("sql",), WEEK)
     gate.admit(first, "10.0.0.1")
     clock.now += 0.2
-    second, token = create_token(tokens, "bob", ("sql",), 7)
+    second, token = create_token(tokens, "bob", ("sql",), WEEK)
     assert gate.admit(second, "10.0.0.1").name == "bob"
     tokens.revoke(token.token_id, datetime.now(UTC))
     clock.now += 1
@@ -99,7 +101,7 @@ def test_a_new_token_opens_at_once_and_a_revoked_one_closes_within_a_second(
 
 
 def test_a_token_ends_to_the_second(tokens: UnsteadyTokens, gate: AccessGate, clock: Clock) -> None:
-    text, token = create_token(tokens, "ann", ("sql",), 1)
+    text, token = create_token(tokens, "ann", ("sql",), timedelta(days=1))
     assert token.expires_at is not None
     clock.now = token.expires_at.timestamp() - 0.01
     gate.admit(text, "10.0.0.1")
@@ -110,7 +112,7 @@ def test_a_token_ends_to_the_second(tokens: UnsteadyTokens, gate: AccessGate, cl
 
 @pytest.mark.parametrize("wrong", ["", "x", "dapi" + "0" * 32, "\udcff", "a" * 100_000])
 def test_nothing_else_opens(tokens: UnsteadyTokens, gate: AccessGate, wrong: str) -> None:
-    text, _ = create_token(tokens, "ann", ("sql",), 7)
+    text, _ = create_token(tokens, "ann", ("sql",), WEEK)
     for given in (wrong, text[:-1], text + "0", text.upper(), f" {text}"):
         with pytest.raises(WrongToken):
             gate.admit(given, "10.0.0.1")
@@ -119,8 +121,8 @@ def test_nothing_else_opens(tokens: UnsteadyTokens, gate: AccessGate, wrong: str
 def test_guessing_is_slowed_down_for_the_address_that_guesses(
     tokens: UnsteadyTokens, gate: AccessGate, clock: Clock
 ) -> None:
-    used, _ = create_token(tokens, "ann", ("sql",), 7)
-    unused, _ = create_token(tokens, "bob", ("sql",), 7)
+    used, _ = create_token(tokens, "ann", ("sql",), WEEK)
+    unused, _ = create_token(tokens, "bob", ("sql",), WEEK)
     gate.admit(used, "10.0.0.1")
     for _ in range(FAILURES):
         with pytest.raises(WrongToken):
@@ -135,7 +137,7 @@ def test_guessing_is_slowed_down_for_the_address_that_guesses(
 
 
 def test_known_tokens_go_on_while_the_store_is_away(tokens: UnsteadyTokens, gate: AccessGate, clock: Clock) -> None:
-    text, _ = create_token(tokens, "ann", ("sql",), 7)
+    text, _ = create_token(tokens, "ann", ("sql",), WEEK)
     tokens.is_away = True
     with pytest.raises(StorageFailed):
         gate.admit(text, "10.0.0.1")
