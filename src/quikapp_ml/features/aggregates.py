@@ -19,17 +19,21 @@ Field = Literal["user_id", "channel_id", "message_id", "other_user_id"]
 
 @dataclass(frozen=True)
 class Count:
-    """How often it happened: ever, or in the last `days` days."""
+    """How often it happened: ever, or in the last `days` days; of all, or only `towards_others`."""
 
     kinds: tuple[ActivityKind, ...]
     days: int | None = None
+    towards_others: bool = False
 
     def __post_init__(self) -> None:
         _check_days(self.days)
 
     def sql(self, as_of_micros: int) -> str:
         """The aggregate as a Spark SQL expression over activities."""
-        return f"CAST(SUM(CASE WHEN {_in_window(self.kinds, self.days, as_of_micros)} THEN 1 ELSE 0 END) AS DOUBLE)"
+        wanted = _in_window(self.kinds, self.days, as_of_micros)
+        if self.towards_others:
+            wanted += " AND other_user_id IS NOT NULL"
+        return f"CAST(SUM(CASE WHEN {wanted} THEN 1 ELSE 0 END) AS DOUBLE)"
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,10 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Derived:
-    """Arithmetic over other features of the view, such as `Derived("n_replies / n_messages")`."""
+    """Arithmetic over other features of the view, such as `Derived("n_replies / n_messages")`.
+
+    `now` is the moment of the question, in seconds since 1970: `Derived("now - last_posted_at")`.
+    """
 
     formula: str
 
@@ -140,6 +147,8 @@ class Derived:
         """The formula, read."""
         return Expression(self.formula)
 
+
+NOW = "now"
 
 Aggregate = Count | Decayed | LastTime | Mean | Rate | Distinct
 Feature = Aggregate | Derived
@@ -152,7 +161,11 @@ def among(kinds: tuple[ActivityKind, ...]) -> str:
 
 def needs_other(aggregate: Aggregate) -> bool:
     """Whether it counts what is only known together with the other person, perhaps later than the activity."""
-    return isinstance(aggregate, Mean) or (isinstance(aggregate, Distinct) and aggregate.of == "other_user_id")
+    match aggregate:
+        case Mean() | Distinct(of="other_user_id") | Count(towards_others=True):
+            return True
+        case _:
+            return False
 
 
 def _check_days(days: int | None) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.errors import InvalidInput
-from quikapp_ml.features.aggregates import Aggregate, Derived, Feature, Field, among
+from quikapp_ml.features.aggregates import NOW, Aggregate, Derived, Feature, Field, among
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -34,12 +34,15 @@ class FeatureView:
         if len(self.entity_key) not in (1, 2):
             raise InvalidInput(f"feature view {self.name}: entity_key {self.entity_key} must name one or two fields")
         for name, derived in self.derived.items():
-            unknown = [one for one in derived.expression.names if one not in self.aggregates]
+            unknown = [one for one in derived.expression.names if one not in (NOW, *self.aggregates)]
             if unknown:
                 raise InvalidInput(
                     f"feature view {self.name}: {name} is derived from {', '.join(unknown)}; "
-                    f"it may use {', '.join(self.aggregates)}"
+                    f"it may use {', '.join((*self.aggregates, NOW))}"
                 )
+
+        if NOW in self.features:
+            raise InvalidInput(f"feature view {self.name}: {NOW} is the moment of the question, and no feature")
 
     @property
     def aggregates(self) -> dict[str, Aggregate]:
@@ -73,8 +76,9 @@ class FeatureView:
         )
         if not self.derived:
             return of_each
+        now = {NOW: f"(CAST({micros} AS DOUBLE) / 1000000)"}
         told = [
-            f"{one.expression.sql} AS {name}" if isinstance(one, Derived) else name
+            f"{one.expression.sql(now)} AS {name}" if isinstance(one, Derived) else name
             for name, one in self.features.items()
         ]
         return f"SELECT {', '.join((*self.entity_key, *told))}, as_of FROM ({of_each}) AS counted"  # noqa: S608 ours

@@ -13,7 +13,7 @@ class CountedDays:
         self._newest = 0
         self._counts: dict[int, int] = {}
 
-    def add(self, day: int, member: str | None) -> Iterable[str]:  # noqa: ARG002 as DistinctOfDays
+    def add(self, day: int, member: str) -> Iterable[str]:  # noqa: ARG002 as DistinctOfDays
         """Count one on a day (since 1970), and say which cells changed."""
         if day < self._newest - self._days:
             return ()
@@ -57,9 +57,9 @@ class DistinctOfDays:
         self._per_day: dict[int, int] = {}  # how many were seen last on a day: what the total is made of
         self._seen: dict[str, int] = {}  # member → the day it was seen last
 
-    def add(self, day: int, member: str | None) -> Iterable[str]:
+    def add(self, day: int, member: str) -> Iterable[str]:
         """Note a member on a day (since 1970), and say which cells changed."""
-        if member is None or day <= max(self._seen.get(member, 0), self._newest - self._days - 1):
+        if day <= max(self._seen.get(member, 0), self._newest - self._days - 1):
             return ()
         self.load(member, day)
         return (member, *self._forget_old())

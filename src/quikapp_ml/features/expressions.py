@@ -27,22 +27,26 @@ class Expression:
             raise InvalidInput(f"{text!r} is no arithmetic expression: {error.msg}") from None
         self.text = text
         self.names = tuple(dict.fromkeys(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)))
-        self.sql = self._sql(self._tree)
+        self._sql(self._tree, {})
+
+    def sql(self, given: Mapping[str, str]) -> str:
+        """The expression in SQL, over columns of the names; those that are `given` stand for something else."""
+        return self._sql(self._tree, given)
 
     def columns(self, values: Mapping[str, Floats]) -> Floats:
         """(n,): the expression over columns of n values each."""
         return self._columns(self._tree, values)
 
-    def _sql(self, node: ast.expr) -> str:
+    def _sql(self, node: ast.expr, given: Mapping[str, str]) -> str:
         match node:
             case ast.Name():
-                return node.id
+                return given.get(node.id, node.id)
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return f"CAST({number!r} AS DOUBLE)"
             case ast.BinOp(left=left, op=ast.Div(), right=right):
-                return f"({self._sql(left)} / NULLIF({self._sql(right)}, CAST(0 AS DOUBLE)))"
+                return f"({self._sql(left, given)} / NULLIF({self._sql(right, given)}, CAST(0 AS DOUBLE)))"
             case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as sign, right=right):
-                return f"({self._sql(left)} {_SIGNS[type(sign)]} {self._sql(right)})"
+                return f"({self._sql(left, given)} {_SIGNS[type(sign)]} {self._sql(right, given)})"
             case _:
                 raise InvalidInput(
                     f"{self.text!r} holds {ast.unparse(node)!r}; allowed are names, numbers, + - * / and brackets"

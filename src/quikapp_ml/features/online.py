@@ -12,7 +12,7 @@ import orjson
 from quikapp_ml.entities.activities import Activity, ActivityKind
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features import FEATURE_VIEWS
-from quikapp_ml.features.aggregates import SECONDS_PER_DAY, Distinct
+from quikapp_ml.features.aggregates import SECONDS_PER_DAY
 from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.day_windows import DayWindow
 from quikapp_ml.features.records import NEVER, Floats, Layout, Steps
@@ -106,9 +106,7 @@ class _Values:
         # Towards nobody, an activity was not counted in a view of others: the one that completes it counts in full.
         is_of_others = "other_user_id" in view.entity_key
         self._late_steps = self._steps if is_of_others else {kind: layout.steps(kind, late=True) for kind in view.kinds}
-        self._member_of = {
-            name: attrgetter(one.of) for name, one in view.aggregates.items() if isinstance(one, Distinct)
-        }
+        self._member_of = {name: attrgetter(field) for name, field in layout.members().items()}
         self._reading = lru_cache(64)(layout.reading)
 
     def completes(self, kind: ActivityKind) -> bool:
@@ -128,8 +126,8 @@ class _Values:
             record = group[second] = self._blank.copy()
         steps = (self._late_steps if activity.completes else self._steps)[activity.kind]
         _count(record, steps, activity.at)
-        if steps.means:
-            _add_value(record, steps, activity.value)
+        if steps.means or steps.towards:
+            _count_towards(record, steps, activity)
         self._changed.add((first, second))
         if steps.windows:
             self._count_days((first, second), steps, activity)
@@ -144,8 +142,9 @@ class _Values:
         day = int(activity.at // SECONDS_PER_DAY)
         for name in steps.windows:
             member_of = self._member_of.get(name)
-            for cell in windows[name].add(day, member_of(activity) if member_of else None):
-                self._changed_cells.add((*key, name, cell))
+            member = member_of(activity) if member_of else ""
+            if member is not None:
+                self._changed_cells.update((*key, name, cell) for cell in windows[name].add(day, member))
 
     def _forget_oldest(self, first: str, group: dict[str, list[float]], keep: int) -> None:
         for second in sorted(group, key=lambda one: group[one][-1])[:-keep]:
@@ -162,7 +161,7 @@ class _Values:
         values = reading.counted(records, now)
         for column, name in reading.windows:
             values[:, column] = self._totals(keys, name, int(now // SECONDS_PER_DAY))
-        return reading.all(values)
+        return reading.all(values, now)
 
     def _found(self, keys: Sequence[tuple[str, ...]]) -> list[list[float]]:
         """The records of the keys; blank ones where there is nothing."""
@@ -227,7 +226,11 @@ def _count(record: list[float], steps: Steps, at: float) -> None:
             record[slot] = at
 
 
-def _add_value(record: list[float], steps: Steps, value: float | None) -> None:
+def _count_towards(record: list[float], steps: Steps, activity: Activity) -> None:
+    if activity.other_user_id is not None:
+        for slot in steps.towards:
+            record[slot] += 1.0
+    value = activity.value
     for slot, at_most in steps.means:
         if value is not None and value <= at_most:
             record[slot] += value

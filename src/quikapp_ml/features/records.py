@@ -9,10 +9,12 @@ import numpy as np
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features.aggregates import (
+    NOW,
     Aggregate,
     Count,
     Decayed,
     Distinct,
+    Field,
     LastTime,
     Mean,
     Rate,
@@ -35,6 +37,8 @@ class Steps:
 
     counts: tuple[int, ...]
     """Slots that go up by 1."""
+    towards: tuple[int, ...]
+    """Slots that go up by 1 when somebody else is meant."""
     decays: tuple[tuple[int, float], ...]
     """Slots and half-lives in seconds."""
     lasts: tuple[int, ...]
@@ -47,7 +51,7 @@ class Steps:
     @property
     def do_nothing(self) -> bool:
         """Whether there is none."""
-        return not (self.counts or self.decays or self.lasts or self.means or self.windows)
+        return not (self.counts or self.towards or self.decays or self.lasts or self.means or self.windows)
 
 
 class Layout:
@@ -77,6 +81,7 @@ class Layout:
             lasts.append(len(self.blank) - 1)
         return Steps(
             counts=tuple(slot for name, one in counted.items() for slot in _counting(one, kind, at[name])),
+            towards=tuple(at[name] for name, one in counted.items() if _is_towards(one) and not is_windowed(one)),
             decays=tuple(
                 (at[name], one.half_life_seconds) for name, one in counted.items() if isinstance(one, Decayed)
             ),
@@ -89,6 +94,16 @@ class Layout:
         """The features of windows, with nothing counted yet."""
         made = {name: _window(one) for name, one in self._view.aggregates.items()}
         return {name: window for name, window in made.items() if window is not None}
+
+    def members(self) -> dict[str, Field]:
+        """The field of an activity that a feature of windows counts, where it does; without one, it does not count."""
+        of_each: dict[str, Field] = {}
+        for name, one in self._view.aggregates.items():
+            if isinstance(one, Distinct):
+                of_each[name] = one.of
+            elif _is_towards(one):
+                of_each[name] = "other_user_id"
+        return of_each
 
     def reading(self, names: tuple[str, ...] | None) -> "Reading":
         """How columns of these features, or of all, are made of records."""
@@ -106,7 +121,7 @@ class Reading:
 
     def __init__(self, view: FeatureView, starts: dict[str, int], names: tuple[str, ...]) -> None:
         derived = view.derived
-        used = [one for name in names if name in derived for one in derived[name].expression.names]
+        used = [one for name in names if name in derived for one in derived[name].expression.names if one != NOW]
         self.columns = tuple(dict.fromkeys((*(name for name in names if name not in derived), *used)))
         """Counted features that are needed."""
         of_each = [view.aggregates[name] for name in self.columns]
@@ -141,14 +156,19 @@ class Reading:
             values[:, self._last] = last
         return values
 
-    def all(self, counted: Floats) -> Floats:
+    def all(self, counted: Floats, now: float) -> Floats:
         """(n, n_names): the features asked for, derived ones too."""
         if self.columns == self._names:
             return counted
         columns = {name: counted[:, place] for place, name in enumerate(self.columns)}
+        columns[NOW] = np.full(1, now)
         n = len(counted)
         made = {name: np.broadcast_to(one.columns(columns), (n,)) for name, one in self._derived.items()}
         return np.column_stack([made[name] if name in made else columns[name] for name in self._names])
+
+
+def _is_towards(aggregate: Aggregate) -> bool:
+    return isinstance(aggregate, Count) and aggregate.towards_others
 
 
 def is_windowed(aggregate: Aggregate) -> bool:
@@ -168,7 +188,7 @@ def _window(aggregate: Aggregate) -> DayWindow | None:
 
 def _counting(aggregate: Aggregate, kind: ActivityKind, start: int) -> list[int]:
     match aggregate:
-        case Count(days=None):
+        case Count(days=None, towards_others=False):
             return [start]
         case Rate(numerator=numerator, denominator=denominator):
             return [slot for slot, kinds in ((start, numerator), (start + 1, denominator)) if kind in kinds]

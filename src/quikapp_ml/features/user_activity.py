@@ -9,6 +9,7 @@ USER_ACTIVITY = FeatureView(
         "message_rate_7d": Decayed(("posted",), half_life_days=7),
         "message_rate_1h": Decayed(("posted",), half_life_days=1 / 24),
         "avg_response_time": Mean(("replied",), at_most=86_400),
+        "answer_count": Count(("replied",), towards_others=True),
         "message_count_30d": Count(("posted",), days=30),
         "active_channels_30d": Distinct(("posted",), of="channel_id", days=30),
         "messages_per_channel_30d": Derived("message_count_30d / active_channels_30d"),

@@ -1,4 +1,4 @@
-from quikapp_ml.features.aggregates import Count, Decayed, LastTime
+from quikapp_ml.features.aggregates import Count, Decayed, Derived, LastTime
 from quikapp_ml.features.base import FeatureView
 
 USER_CHANNEL_AFFINITY = FeatureView(
@@ -10,6 +10,7 @@ USER_CHANNEL_AFFINITY = FeatureView(
         "read_14d": Decayed(("read",), half_life_days=14),
         "message_count": Count(("posted",)),
         "last_posted_at": LastTime(("posted",)),
+        "days_since_posted": Derived("(now - last_posted_at) / 86400"),
     },
     comment="How much a person uses a channel: writes, reacts and reads there.",
 )

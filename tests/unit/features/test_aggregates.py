@@ -27,6 +27,7 @@ def test_what_has_to_wait_for_the_other_person() -> None:
     assert needs_other(Mean(("replied",)))
     assert needs_other(Distinct(("replied",), of="other_user_id", days=1))
     assert not needs_other(Distinct(("replied",), of="user_id", days=1))
+    assert needs_other(Count(("replied",), towards_others=True))
     assert not needs_other(Count(("replied",)))
 
 

@@ -52,8 +52,10 @@ def test_sql_of_derived_features_keeps_the_order_of_the_view() -> None:
 
 
 def test_features_are_derived_from_counted_ones_of_the_view() -> None:
-    with pytest.raises(InvalidInput, match="feature view view: double is derived from m; it may use n"):
+    with pytest.raises(InvalidInput, match="feature view view: double is derived from m; it may use n, now"):
         FeatureView("view", ("user_id",), {"n": Count(("posted",)), "double": Derived("m * n")}, "")
+    with pytest.raises(InvalidInput, match="feature view view: now is the moment of the question"):
+        FeatureView("view", ("user_id",), {"now": Count(("posted",))}, "")
 
 
 def test_sql_leaves_out_what_was_not_known_yet() -> None:

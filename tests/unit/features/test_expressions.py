@@ -24,7 +24,8 @@ def test_what_is_divided_by_zero_or_made_of_something_missing_is_missing() -> No
 def test_sql() -> None:
     expression = Expression("a / b + 2 * a")
     assert expression.names == ("a", "b")
-    assert expression.sql == "((a / NULLIF(b, CAST(0 AS DOUBLE))) + (CAST(2 AS DOUBLE) * a))"
+    assert expression.sql({}) == "((a / NULLIF(b, CAST(0 AS DOUBLE))) + (CAST(2 AS DOUBLE) * a))"
+    assert Expression("a - now").sql({"now": "5"}) == "(a - 5)"
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))

@@ -28,6 +28,9 @@ VIEW = FeatureView(
         "n_3d": Count(("posted",), days=3),
         "different_2d": Distinct(("posted", "replied"), of="message_id", days=2),
         "ratio": Derived("n_3d / (n + 0.5) - different_2d * 2"),
+        "answers": Count(("replied",), towards_others=True),
+        "answers_2d": Count(("replied",), days=2, towards_others=True),
+        "age": Derived("now - last"),
     },
     "",
 )
@@ -58,7 +61,7 @@ def test_known_values() -> None:
 def test_what_never_happened_is_zero_and_its_time_is_not_a_number() -> None:
     nothing = values_of(counted([]), START)
     assert {name: value for name, value in nothing.items() if not math.isnan(value)} == {
-        "n": 0, "decayed": 0, "rate": 0.5, "n_3d": 0, "different_2d": 0, "ratio": 0,
+        "n": 0, "decayed": 0, "rate": 0.5, "n_3d": 0, "different_2d": 0, "ratio": 0, "answers": 0, "answers_2d": 0,
     }  # fmt: skip
     only_read = counted([did("read", START)]).values("view", ("u", "c"), START)
     assert only_read[0] == 1 and math.isnan(only_read[2])
@@ -73,9 +76,9 @@ def test_a_matrix_is_the_values_of_each_key() -> None:
     features = counted([did("posted", START, "a"), did("posted", START, "b"), did("read", START, "b")])
     keys = [("a", "c"), ("x", "c"), ("b", "c"), ("a", "c")]
     matrix = features.matrix("view", keys, START + DAY)
-    assert matrix.shape == (4, 8)
+    assert matrix.shape == (4, 11)
     np.testing.assert_array_equal(matrix, [features.values("view", key, START + DAY) for key in keys])
-    assert features.matrix("view", [], START).shape == (0, 8)
+    assert features.matrix("view", [], START).shape == (0, 11)
 
 
 def test_partners_are_the_second_parts_of_keys() -> None:
@@ -111,6 +114,12 @@ def test_a_mean_is_of_the_values_up_to_its_bound() -> None:
 def test_a_rate_begins_at_its_prior() -> None:
     told = [did("posted", START), did("read", START), did("read", START), did("read", START)]
     assert values_of(counted(told), START)["rate"] == pytest.approx((1 + 0.5 * 2) / (4 + 2))
+
+
+def test_a_derived_feature_may_use_the_moment_of_the_question() -> None:
+    features = counted([did("posted", START)])
+    assert values_of(features, START + 90)["age"] == 90
+    assert math.isnan(features.values("view", ("nobody", "c"), START, ("age",))[0])
 
 
 def test_windows_are_of_whole_days() -> None:
@@ -152,7 +161,7 @@ def test_a_value_that_was_not_known_at_first_is_added_once() -> None:
     features = counted([Activity("replied", START, "u", "c", "m")])
     features.apply(Activity("replied", START, "u", "c", "m", "v", completes=True, value=7.0))
     found = values_of(features, START)
-    assert (found["mean"], found["different_2d"]) == (7, 1)
+    assert (found["mean"], found["different_2d"], found["answers"], found["answers_2d"]) == (7, 1, 1, 1)
 
 
 def test_kinds_that_no_view_counts_are_passed_over() -> None:
@@ -167,6 +176,7 @@ activities = st.lists(
         user_id=st.sampled_from(["a", "b"]),
         channel_id=st.sampled_from(["c", "d"]),
         message_id=st.sampled_from(["m", "n", "o", None]),
+        other_user_id=st.sampled_from(["v", None]),
         value=st.none() | st.floats(1, 200),
     ),
     max_size=30,
@@ -252,5 +262,5 @@ def test_every_declared_view_counts_something() -> None:
         features.apply(Activity(kind, START, "u", "c", "m", "v", value=1.0))
     keys = {"user_id": "u", "channel_id": "c", "message_id": "m", "other_user_id": "v"}
     for view in FEATURE_VIEWS:
-        values = features.values(view.name, tuple(keys[part] for part in view.entity_key), START)
+        values = features.values(view.name, tuple(keys[part] for part in view.entity_key), START + 1)
         assert all(value > 0 for value in values), view.name

@@ -48,6 +48,6 @@ def test_columns_are_made_of_records() -> None:
     record = np.array([[6.0, 2.0, 86_400.0, 3.0, 6.0, 90.0, 2.0, 5.0, 0.0], Layout(VIEW).blank])
     reading = Layout(VIEW).reading(("ratio", "mean", "last", "decayed"))
     assert reading.columns == ("mean", "last", "decayed", "n", "rate")
-    found = reading.all(reading.counted(record, 2 * 86_400.0))
+    found = reading.all(reading.counted(record, 2 * 86_400.0), 2 * 86_400.0)
     expected = np.array([[12, 45, 5, 1], [0, np.nan, np.nan, 0]])
     np.testing.assert_allclose(found, expected)
