@@ -1,6 +1,7 @@
 """The protocols of the Databricks workspace, spoken by this service on its own port; one file a protocol."""
 
 from quikapp_ml.databricks_api import invocations, serving_endpoints, tokens, workspace
+from quikapp_ml.databricks_api.mlflow import routes as mlflow
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
 
@@ -12,4 +13,5 @@ ROUTES: tuple[WorkspaceRoute, ...] = (
     *tokens.ROUTES,
     *serving_endpoints.ROUTES,
     *sharing.ROUTES,
+    *mlflow.ROUTES,
 )

@@ -91,7 +91,7 @@ class MlflowRegistry(ModelRegistry):
         self._artifact_root = artifact_root.absolute()
         with _in_our_words(), known_warnings_ignored():
             if tracking_uri.startswith("sqlite:"):
-                _prepare_sqlite(tracking_uri, self._artifact_root)
+                prepare_sqlite(tracking_uri, self._artifact_root)
             self._client = MlflowClient(tracking_uri=tracking_uri)
 
     def register(self, version: NewVersion) -> ModelVersion:
@@ -303,7 +303,7 @@ def _all_pages(search: Any, **given: Any) -> Iterator[Any]:
             return
 
 
-def _prepare_sqlite(uri: str, artifact_root: Path) -> None:
+def prepare_sqlite(uri: str, artifact_root: Path) -> None:
     """Make the database, one process at a time, with its files beside it.
 
     MLflow's own client would let two processes migrate one new file at once, retry for minutes on one that cannot be

@@ -1,0 +1,51 @@
+"""Opens MLflow by the first request of it: the import takes seconds, and the start of the service must not wait."""
+
+from importlib import import_module
+from threading import Lock
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quikapp_ml.databricks_api.requests import read_body
+from quikapp_ml.databricks_api.routing import Handler
+from quikapp_ml.errors import FeatureDisabled
+
+PACKAGE = "quikapp_ml.databricks_api.mlflow"
+_OPENING = Lock()
+
+
+def stores_of(request: Request) -> Any:
+    """The stores of the service behind this request; opened once, and again when opening failed."""
+    state = request.app.state
+    with _OPENING:
+        if getattr(state, "mlflow_stores", None) is None:
+            settings = state.service.settings
+            if settings.mlflow_uri.startswith("memory:"):
+                raise FeatureDisabled("this service keeps its models in memory: it has no MLflow store to show")
+            opened = import_module(f"{PACKAGE}.stores").Stores(settings.mlflow_uri, settings.home / "mlartifacts")
+            state.mlflow_stores = opened
+    return state.mlflow_stores
+
+
+def operation(module: str, name: str) -> Handler:
+    """A handler that has the function of that name, of a module that imports MLflow, answer from query and body."""
+
+    async def handle(request: Request) -> Response:
+        given: dict[str, Any] = {**await read_body(request), **request.path_params}
+        query = {key: request.query_params.getlist(key) for key in request.query_params}
+        caller = request.scope["quikapp_ml.caller"].name
+        text = await run_in_threadpool(_answer, request, (module, name), (given, query, caller))
+        return Response(text, media_type="application/json")
+
+    handle.__name__ = name
+    return handle
+
+
+def _answer(request: Request, where: tuple[str, str], asked: tuple[Any, Any, str]) -> bytes:
+    stores = stores_of(request)
+    module, name = where
+    operations = import_module(f"{PACKAGE}.operations")
+    return orjson.dumps(operations.answer(import_module(f"{PACKAGE}.{module}").OPERATIONS[name], stores, *asked))

@@ -1,0 +1,83 @@
+"""One operation of MLflow: a message of its protocol in, one out, and what went wrong in the words of our errors."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from google.protobuf.json_format import ParseError  # type: ignore[import-untyped]
+from mlflow.exceptions import MlflowException
+from mlflow.protos import databricks_pb2
+from mlflow.utils.proto_json_utils import message_to_json, parse_dict
+
+from quikapp_ml.databricks_api.mlflow.stores import Stores
+from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound, QuikAppMLError, Unavailable
+
+Do = Callable[[Stores, Any], Any]
+Query = Mapping[str, list[str]]
+
+_ERRORS: Mapping[str, type[QuikAppMLError]] = {
+    "RESOURCE_DOES_NOT_EXIST": NotFound,
+    "NOT_FOUND": NotFound,
+    "INVALID_PARAMETER_VALUE": InvalidInput,
+    "BAD_REQUEST": InvalidInput,
+    "INVALID_STATE": InvalidInput,
+    "RESOURCE_ALREADY_EXISTS": AlreadyExists,
+    "RESOURCE_CONFLICT": Conflict,
+    "TEMPORARILY_UNAVAILABLE": Unavailable,
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is asked, as a message of MLflow's protocol, and what is done about it; `then` changes the JSON answer."""
+
+    message: Any
+    do: Do
+    then: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
+
+
+def answer(operation: Operation, stores: Stores, given: Mapping[str, Any], query: Query, caller: str) -> dict[str, Any]:
+    """Do an operation for a caller. Raises errors of ours."""
+    asked = read_message(operation.message, given, query)
+    if "user_id" in asked.DESCRIPTOR.fields_by_name and not asked.user_id:
+        asked.user_id = caller
+    try:
+        return operation.then(orjson.loads(message_to_json(operation.do(stores, asked))))
+    except MlflowException as error:
+        raise _ERRORS.get(error.error_code, QuikAppMLError)(str(error)) from error
+
+
+def read_message(kind: Any, given: Mapping[str, Any], query: Query) -> Any:
+    """The message in the body and the query of a request. Raises InvalidInput."""
+    message = kind()
+    fields = kind.DESCRIPTOR.fields_by_name
+    asked = {key: _from_text(fields[key], values) for key, values in query.items() if key in fields}
+    try:
+        parse_dict({**asked, **given}, message)
+    except (ParseError, AttributeError, TypeError, ValueError) as error:
+        raise InvalidInput(f"this is no {kind.DESCRIPTOR.name}: {str(error)[:300]}") from None
+    for name, field in fields.items():
+        needed = field.GetOptions().Extensions[databricks_pb2.validate_required]
+        if needed and not (len(getattr(message, name)) if field.is_repeated else message.HasField(name)):
+            raise InvalidInput(f"{name} is missing from {kind.DESCRIPTOR.name}")
+    return message
+
+
+def optional(message: Any, name: str) -> Any:
+    """A field of a message; None where it was not given."""
+    return getattr(message, name) if message.HasField(name) else None
+
+
+def page_into(items: Any, target: Any, response: Any) -> Any:
+    """Put a page of entities into a response, with the token of the next one."""
+    target.extend([each.to_proto() for each in items])
+    if items.token:
+        response.next_page_token = items.token
+    return response
+
+
+def _from_text(field: Any, values: list[str]) -> Any:
+    if field.is_repeated:
+        return values
+    return values[-1].lower() == "true" if field.type == field.TYPE_BOOL else values[-1]

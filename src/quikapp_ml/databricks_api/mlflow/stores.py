@@ -1,0 +1,82 @@
+"""The project's own tracking store and model registry, by MLflow's classes; imported by the first request only."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from mlflow.exceptions import MlflowException
+from mlflow.tracking._model_registry.utils import _get_store as open_model_registry
+from mlflow.tracking._tracking_service.utils import _get_store as open_tracking
+
+from quikapp_ml.databricks_api.mlflow import artifact_uris
+from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.stores.registry.mlflow import known_warnings_ignored, prepare_sqlite
+
+
+class Stores:
+    """Runs, registered models, and where their files are.
+
+    The files lie below `artifact_root`; a client is told `dbfs:/databricks/mlflow-tracking/…` instead, the only form
+    in which it asks a workspace's Files API for them.
+    """
+
+    def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
+        self.root = artifact_root.absolute()
+        with known_warnings_ignored():
+            if tracking_uri.startswith("sqlite:"):
+                prepare_sqlite(tracking_uri, self.root)
+            self.tracking: Any = open_tracking(tracking_uri, self.root.as_uri())
+            self.models: Any = open_model_registry(tracking_uri)
+
+    def run_folder(self, experiment_id: str, run_id: str) -> Path:
+        """Where the files of a run are. Raises NotFound."""
+        info = self.tracking.get_run(run_id).info
+        return self._folder(info.experiment_id, experiment_id, info.artifact_uri, f"run {run_id}")
+
+    def logged_model_folder(self, experiment_id: str, model_id: str) -> Path:
+        """Where the files of a logged model are. Raises NotFound."""
+        model = self.tracking.get_logged_model(model_id)
+        return self._folder(model.experiment_id, experiment_id, model.artifact_location, f"logged model {model_id}")
+
+    def version_folder(self, name: str, version: str) -> Path:
+        """Where the files of a registered version are. Raises NotFound."""
+        return self.below_root(self.models.get_model_version_download_uri(name, version))
+
+    def below_root(self, uri: str) -> Path:
+        """The folder that a file URI names, when the service keeps it. Raises NotFound: it gives away no other."""
+        folder = Path(unquote(urlparse(uri).path)).resolve() if uri.startswith("file:") else None
+        if folder is None or not folder.is_relative_to(self.root.resolve()):
+            raise NotFound("the files of this run or model are not kept by this service")
+        return folder
+
+    def kept_uri(self, shown: str) -> str:
+        """The URI behind one that clients are told; raises InvalidInput for any other: it might name any file."""
+        place = artifact_uris.parse(shown)
+        if place is None:
+            raise InvalidInput(f"source must be below {artifact_uris.ROOT}, given: {shown[:200]!r}")
+        folder = self.logged_model_folder if place.kind == artifact_uris.LOGGED_MODEL else self.run_folder
+        below = (folder(place.experiment_id, place.item_id) / place.rest).resolve()
+        return self.below_root(below.as_uri()).as_uri()
+
+    def shown_source(self, kept: str) -> str:
+        """What clients are told instead of where the files of a registered version are."""
+        kind, item_id, rest = artifact_uris.split_kept(kept)
+        if not kind:
+            return kept
+        find: Callable[[str], Any] = self.tracking.get_logged_model
+        if kind == artifact_uris.RUN:
+            find = self._run_info
+        try:
+            experiment_id = str(find(item_id).experiment_id)
+        except MlflowException:  # the run is gone; its version is not
+            experiment_id = "0"
+        return artifact_uris.shown(kind, experiment_id, item_id) + rest
+
+    def _run_info(self, run_id: str) -> Any:
+        return self.tracking.get_run(run_id).info
+
+    def _folder(self, experiment_id: str, asked: str, uri: str, what: str) -> Path:
+        if str(experiment_id) != asked:
+            raise NotFound(f"{what} is not in experiment {asked}")
+        return self.below_root(uri)

@@ -1,0 +1,43 @@
+from typing import Any
+
+import pytest
+
+DATABRICKS = {"MLFLOW_TRACKING_URI": "databricks"}
+
+
+@pytest.fixture(scope="module")
+def told(client: Any) -> dict[str, Any]:
+    found: dict[str, Any] = client("mlflow_tracking.py", **DATABRICKS)
+    return found
+
+
+def test_mlflow_makes_finds_changes_and_deletes_experiments(told: dict[str, Any]) -> None:
+    is_same, location, tags = told["experiment"]
+    assert is_same and location.startswith("dbfs:/databricks/mlflow-tracking/") and tags == {"team": "search"}
+    assert told["by_name"] == {"team": "search", "stage": "trial"}
+    assert told["tags_left"] == {"team": "search"}
+    assert told["found"] == ["/Users/ann/ranker"]
+    assert "/Users/ann/other" in told["deleted"] and told["restored"] == "active"
+
+
+def test_mlflow_logs_runs_and_finds_them_again(told: dict[str, Any]) -> None:
+    assert told["run"] == {
+        "name": "first",
+        "status": "FINISHED",
+        "params": {"depth": "3", "width": "7"},
+        "metrics": {"loss": 0.2, "auc": 0.9, "f1": 0.8, "more": 2.5},
+        "tags": {"kind": "trial", "batch": "yes"},
+        "uri_is_dbfs": True,
+        "user": True,
+    }
+    assert told["history"] == [[step, 1 / (step + 1)] for step in range(5)]
+    assert told["searched"] == ["first"]
+    assert told["all"] == ["first", "second"] and told["left"] == ["first"]
+    assert told["second"][0] == "active"
+
+
+def test_mlflow_raises_its_own_errors(told: dict[str, Any]) -> None:
+    assert told["taken"][0] == "RESOURCE_ALREADY_EXISTS"
+    assert told["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
+    assert told["elsewhere"][0] == "FEATURE_DISABLED"
+    assert told["bad_filter"][0] == "INVALID_PARAMETER_VALUE"
