@@ -1,6 +1,7 @@
 """What the statistics ask of their input, said in one way."""
 
 import math
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def sample(path: str, values: ArrayLike, at_least: int = 2) -> Array:
     return array
 
 
-def same_length(**arrays: Array) -> None:
+def same_length(**arrays: Sized) -> None:
     """Refuse arrays that do not describe the same rows."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
