@@ -33,6 +33,7 @@ class OnlineFeatures:
     def __init__(self, views: Sequence[FeatureView] = FEATURE_VIEWS) -> None:
         self._views = {view.name: _Values(view) for view in views}
         self._by_namespace = {values.namespace: values for values in self._views.values()}
+        self._newest = NEVER
         self.NAMESPACES = tuple(self._by_namespace)
         kinds = sorted({kind for view in views for kind in view.kinds})
         self._counting = {kind: [one for one in self._views.values() if kind in one.view.kinds] for kind in kinds}
@@ -42,6 +43,8 @@ class OnlineFeatures:
 
     def apply(self, activity: Activity) -> None:
         """Count one activity in every view that counts its kind."""
+        if activity.at > self._newest:
+            self._newest = activity.at
         counting = self._completing if activity.completes else self._counting
         for values in counting.get(activity.kind, ()):
             values.apply(activity)
@@ -60,6 +63,16 @@ class OnlineFeatures:
     ) -> Floats:
         """(n_keys, n_features): features of many entities at `now`, unix seconds; all of the view, or those named."""
         return self._require(view).matrix(keys, now, names)
+
+    def touched(self, view: str, keys: Sequence[tuple[str, ...]]) -> list[float | None]:
+        """When each entity was touched last, unix seconds: NaN where its record keeps no time, None without a record."""
+        return self._require(view).touched(keys)
+
+    @property
+    def newest_at(self) -> float | None:
+        """Time of the newest activity that was counted, unix seconds, as far as records tell; None without any."""
+        newest = max((self._newest, *(values.newest for values in self._views.values())))
+        return None if newest == NEVER else newest
 
     def partners(self, view: str, first: str) -> list[str]:
         """The second parts of all keys that begin with `first`."""
@@ -108,6 +121,10 @@ class _Values:
         self._late_steps = self._steps if is_of_others else {kind: layout.steps(kind, late=True) for kind in view.kinds}
         self._member_of = {name: attrgetter(field) for name, field in layout.members().items()}
         self._reading = lru_cache(64)(layout.reading)
+        decays = {slot + 1 for steps in self._steps.values() for slot, _ in steps.decays}
+        self._times = sorted(decays.union(*(steps.lasts for steps in self._steps.values())))
+        self.newest = NEVER
+        """The newest time in the records that were loaded."""
 
     def completes(self, kind: ActivityKind) -> bool:
         """Whether an activity that completes an earlier one changes values of the view."""
@@ -176,6 +193,13 @@ class _Values:
                 f"a key of {self.view.name} is {', '.join(self.view.entity_key)}; given was {wrong!r}"
             ) from None
 
+    def touched(self, keys: Sequence[tuple[str, ...]]) -> list[float | None]:
+        return [None if record is self._blank else self._touched(record) for record in self._found(keys)]
+
+    def _touched(self, record: list[float]) -> float:
+        newest = max((record[slot] for slot in self._times), default=NEVER)
+        return newest if newest > 0 else float("nan")  # a time that was never set is 0, or NEVER
+
     def _totals(self, keys: Sequence[tuple[str, ...]], name: str, today: int) -> list[float]:
         pairs = keys if self._second_of else [(first, "") for (first,) in keys]
         found = [self._windows.get((first, second)) for first, second in pairs]
@@ -203,6 +227,9 @@ class _Values:
             else:
                 record = [NEVER if value is None else value for value in loaded]
                 self.records.setdefault(first, {})[second] = record
+                touched = self._touched(record)
+                if touched > self.newest:
+                    self.newest = touched
 
     def _load_cell(self, key: tuple[str, str], name: str, cell: str, number: int) -> None:
         windows = self._windows.get(key)

@@ -264,3 +264,19 @@ def test_every_declared_view_counts_something() -> None:
     for view in FEATURE_VIEWS:
         values = features.values(view.name, tuple(keys[part] for part in view.entity_key), START + 1)
         assert all(value > 0 for value in values), view.name
+
+
+def test_when_an_entity_was_touched_and_what_is_newest_survive_a_restart() -> None:
+    features = OnlineFeatures()
+    assert features.newest_at is None
+    done: tuple[tuple[float, ActivityKind], ...] = ((1_000.0, "posted"), (500.0, "posted"), (2_000.0, "replied"))
+    for at, kind in done:
+        features.apply(Activity(at=at, kind=kind, user_id="U1", channel_id="C1"))
+    keys = [("U1",), ("U2",)]
+    assert features.touched("user_activity", keys) == [1_000.0, None]  # a reply leaves no time there
+    assert features.newest_at == 2_000.0
+    again = OnlineFeatures()
+    for namespace, documents in features.changes().items():
+        again.load(namespace, [(key, document) for key, document in documents.items() if document])
+    assert again.touched("user_activity", keys) == [1_000.0, None]
+    assert again.newest_at == 1_000.0
