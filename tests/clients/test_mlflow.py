@@ -2,6 +2,8 @@ from typing import Any
 
 import pytest
 
+from support.running import Running
+
 DATABRICKS = {"MLFLOW_TRACKING_URI": "databricks"}
 
 
@@ -41,3 +43,17 @@ def test_mlflow_raises_its_own_errors(told: dict[str, Any]) -> None:
     assert told["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
     assert told["elsewhere"][0] == "FEATURE_DISABLED"
     assert told["bad_filter"][0] == "INVALID_PARAMETER_VALUE"
+
+
+def test_mlflow_keeps_files_and_logged_models(client: Any, service: Running) -> None:
+    told = client("mlflow_artifacts.py", **DATABRICKS)
+    assert told["listed"] == ["config.json", "large.bin", "notes", "report"]
+    assert told["report"] == ["report/a b.txt", "report/deep"]
+    assert told["nothing"] == []
+    assert told["text"] == "hello"
+    assert told["downloaded"] == ["config.json", "large.bin", "notes/hello.txt", "report/a b.txt", "report/deep/ü.json"]
+    assert told["large"]
+    assert told["predicted"] == [4.0, 7.0]
+    assert told["model"] == ["doubling", "READY", True] and told["found"] == [True]
+    kept = [*service.home.glob(f"mlartifacts/**/{told['run_id']}/artifacts/notes/hello.txt")]
+    assert [each.read_text() for each in kept] == ["hello"]

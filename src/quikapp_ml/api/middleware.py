@@ -16,6 +16,10 @@ from quikapp_ml.errors import Problem
 BODY_SECONDS = 30.0
 """Time a client has to send its body."""
 
+FILES_PATH = "/api/2.0/fs/files/"
+FILE_LIMITS = (5 * 1024**3, 3600.0)
+"""Bytes and seconds of one uploaded file, which goes to the disk as it comes; 5 GiB are the Files API's own limit."""
+
 DISCARDED_BODIES = 8
 """How many times the largest body is read and thrown away, so that a refused client reads its answer in peace."""
 
@@ -123,7 +127,8 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         max_bytes = scope["app"].state.service.settings.max_body_bytes
-        guarded = _GuardedBody(Headers(scope=scope), receive, send, max_bytes, self._body_seconds)
+        limits = FILE_LIMITS if scope["path"].startswith(FILES_PATH) else (max_bytes, self._body_seconds)
+        guarded = _GuardedBody(Headers(scope=scope), receive, send, *limits)
         await self._app(scope, guarded.receive, guarded.send)
 
 

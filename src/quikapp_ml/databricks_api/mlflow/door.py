@@ -1,17 +1,19 @@
 """Opens MLflow by the first request of it: the import takes seconds, and the start of the service must not wait."""
 
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quikapp_ml.databricks_api.requests import read_body
+from quikapp_ml.databricks_api.requests import caller_of, read_body
 from quikapp_ml.databricks_api.routing import Handler
-from quikapp_ml.errors import FeatureDisabled
+from quikapp_ml.errors import FeatureDisabled, NotFound
 
 PACKAGE = "quikapp_ml.databricks_api.mlflow"
 _OPENING = Lock()
@@ -36,7 +38,7 @@ def operation(module: str, name: str) -> Handler:
     async def handle(request: Request) -> Response:
         given: dict[str, Any] = {**await read_body(request), **request.path_params}
         query = {key: request.query_params.getlist(key) for key in request.query_params}
-        caller = request.scope["quikapp_ml.caller"].name
+        caller = caller_of(request).name
         text = await run_in_threadpool(_answer, request, (module, name), (given, query, caller))
         return Response(text, media_type="application/json")
 
@@ -49,3 +51,20 @@ def _answer(request: Request, where: tuple[str, str], asked: tuple[Any, Any, str
     module, name = where
     operations = import_module(f"{PACKAGE}.operations")
     return orjson.dumps(operations.answer(import_module(f"{PACKAGE}.{module}").OPERATIONS[name], stores, *asked))
+
+
+def folder_of(request: Request, *, writes: bool) -> Path:
+    """The folder of the run, logged model or registered version that a path of the Files API names."""
+    given = request.path_params
+    stores = stores_of(request)
+    operations = import_module(f"{PACKAGE}.operations")
+    if "version" in given:
+        name = ".".join(given[part] for part in ("catalog", "schema", "model"))
+        find = partial(stores.version_folder, name, given["version"], writes=writes)
+    elif given["kind"] == "Runs":
+        find = partial(stores.run_files, given["experiment"], given["item"])
+    elif given["kind"] == "LoggedModels":
+        find = partial(stores.logged_model_folder, given["experiment"], given["item"])
+    else:
+        raise NotFound(f"there is no folder {given['kind'][:80]!r} in an experiment: Runs and LoggedModels are")
+    return cast(Path, operations.in_our_words(find))

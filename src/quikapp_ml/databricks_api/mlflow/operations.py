@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import orjson
 from google.protobuf.json_format import ParseError  # type: ignore[import-untyped]
@@ -13,6 +14,7 @@ from mlflow.utils.proto_json_utils import message_to_json, parse_dict
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound, QuikAppMLError, Unavailable
 
+T = TypeVar("T")
 Do = Callable[[Stores, Any], Any]
 Query = Mapping[str, list[str]]
 
@@ -42,8 +44,14 @@ def answer(operation: Operation, stores: Stores, given: Mapping[str, Any], query
     asked = read_message(operation.message, given, query)
     if "user_id" in asked.DESCRIPTOR.fields_by_name and not asked.user_id:
         asked.user_id = caller
+    done = in_our_words(partial(operation.do, stores, asked))
+    return operation.then(orjson.loads(message_to_json(done)))
+
+
+def in_our_words(call: Callable[[], T]) -> T:
+    """Call, and say what MLflow says in the words of our errors."""
     try:
-        return operation.then(orjson.loads(message_to_json(operation.do(stores, asked))))
+        return call()
     except MlflowException as error:
         raise _ERRORS.get(error.error_code, QuikAppMLError)(str(error)) from error
 

@@ -1,11 +1,12 @@
 """Paths of MLflow's protocol, and the operations behind them; MLflow itself is imported by the first request."""
 
+from quikapp_ml.databricks_api.mlflow import files
 from quikapp_ml.databricks_api.mlflow.door import operation
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 
 PATH = "/api/2.0/mlflow"
 
-ROUTES = WorkspaceRoutes()
+ROUTES = WorkspaceRoutes(files.ROUTES)
 
 _OPERATIONS = (
     ("experiments", "POST", "experiments/create", "create_experiment"),
@@ -32,6 +33,14 @@ _OPERATIONS = (
     ("runs", "POST", "runs/set-tag", "set_tag"),
     ("runs", "POST", "runs/delete-tag", "delete_tag"),
     ("runs", "GET", "metrics/get-history", "get_metric_history"),
+    ("logged_models", "POST", "logged-models", "create_logged_model"),
+    ("logged_models", "POST", "logged-models/search", "search_logged_models"),
+    ("logged_models", "GET", "logged-models/{model_id}", "get_logged_model"),
+    ("logged_models", "PATCH", "logged-models/{model_id}", "finalize_logged_model"),
+    ("logged_models", "DELETE", "logged-models/{model_id}", "delete_logged_model"),
+    ("logged_models", "POST", "logged-models/{model_id}/params", "log_logged_model_params"),
+    ("logged_models", "PATCH", "logged-models/{model_id}/tags", "set_logged_model_tags"),
+    ("logged_models", "DELETE", "logged-models/{model_id}/tags/{tag_key}", "delete_logged_model_tag"),
 )
 
 for _module, _method, _path, _name in _OPERATIONS:

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
+from uuid import uuid4
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._model_registry.utils import _get_store as open_model_registry
 from mlflow.tracking._tracking_service.utils import _get_store as open_tracking
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
-from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.registry.mlflow import known_warnings_ignored, prepare_sqlite
+
+VERSIONS = "versions"
+"""Folder of what comes by the registry of Unity Catalog, whose clients copy the files for each version."""
 
 
 class Stores:
@@ -39,9 +43,31 @@ class Stores:
         model = self.tracking.get_logged_model(model_id)
         return self._folder(model.experiment_id, experiment_id, model.artifact_location, f"logged model {model_id}")
 
-    def version_folder(self, name: str, version: str) -> Path:
-        """Where the files of a registered version are. Raises NotFound."""
-        return self.below_root(self.models.get_model_version_download_uri(name, version))
+    def run_files(self, experiment_id: str, run_id: str) -> Path:
+        """The folder of a run whose only child is the folder of its artefacts, as a workspace has it."""
+        return self.run_folder(experiment_id, run_id).parent
+
+    def version_folder(self, name: str, version: str, *, writes: bool = False) -> Path:
+        """Where the files of a registered version are. Raises NotFound; Conflict when it is whole and not to change."""
+        folder = self.below_root(self.models.get_model_version_download_uri(name, version))
+        if writes and not self.is_unfinished(folder):
+            raise Conflict(f"version {version} of {name} is registered: its files do not change any more")
+        return folder
+
+    def new_version_folder(self) -> Path:
+        """A folder for the files of a version, which may be written until it is finished."""
+        folder = self.root / VERSIONS / uuid4().hex
+        folder.mkdir(parents=True)
+        _mark(folder).touch()
+        return folder
+
+    def finish_version(self, name: str, version: str) -> None:
+        """Let nobody change the files of a version any more."""
+        _mark(self.version_folder(name, version)).unlink(missing_ok=True)
+
+    def is_unfinished(self, folder: Path) -> bool:
+        """Whether the files of a version are still on their way."""
+        return folder.parent == self.root.resolve() / VERSIONS and _mark(folder).exists()
 
     def below_root(self, uri: str) -> Path:
         """The folder that a file URI names, when the service keeps it. Raises NotFound: it gives away no other."""
@@ -63,7 +89,7 @@ class Stores:
         """What clients are told instead of where the files of a registered version are."""
         kind, item_id, rest = artifact_uris.split_kept(kept)
         if not kind:
-            return kept
+            return "" if kept.startswith("file:") else kept
         find: Callable[[str], Any] = self.tracking.get_logged_model
         if kind == artifact_uris.RUN:
             find = self._run_info
@@ -80,3 +106,7 @@ class Stores:
         if str(experiment_id) != asked:
             raise NotFound(f"{what} is not in experiment {asked}")
         return self.below_root(uri)
+
+
+def _mark(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.unfinished")
