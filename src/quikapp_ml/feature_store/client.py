@@ -197,11 +197,16 @@ class FeatureStoreClient:
         """
         if mode not in ("merge", "overwrite"):
             raise InvalidInput(f"mode {mode!r} of publishing table {name} must be 'merge' or 'overwrite'")
-        table = self.get_table(name)
-        rows = self._lake.read(name, version=table.version)
-        return publishing.publish(
-            table, rows, self._require_online(online_store), datetime.now(UTC), overwrite=mode == "overwrite"
+        return publishing.publish_newest(
+            lambda: self._newest_rows(name),
+            self._require_online(online_store),
+            lambda: datetime.now(UTC),
+            overwrite=mode == "overwrite",
         )
+
+    def _newest_rows(self, name: str) -> tuple[FeatureTable, pa.Table]:
+        table = self.get_table(name)
+        return table, self._lake.read(name, version=table.version)
 
     def read_online(
         self,

@@ -1,14 +1,21 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
-from quikapp_ml.feature_store.publishing import DOCUMENTS_A_WRITE, publish, read_published, unpublish
+from quikapp_ml.errors import Conflict, InvalidInput, NotFound, StorageFailed
+from quikapp_ml.feature_store.publishing import DOCUMENTS_A_WRITE, publish, publish_newest, read_published, unpublish
 from quikapp_ml.feature_store.tables import FeatureTable
 from quikapp_ml.stores.online.base import Changes
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
+from quikapp_ml.stores.online.published import published_tables, read_mark
+from quikapp_ml.stores.online.sqlite import SQLiteOnlineStore
 
 NAME = "quikapp_ml.features.people"
 TIME = pa.timestamp("us", tz="UTC")
@@ -116,3 +123,51 @@ def test_a_type_that_has_no_online_form_is_refused() -> None:
     table = FeatureTable(NAME, ("id",), columns=pa.schema([("id", pa.string()), ("d", pa.decimal128(5, 2))]))
     with pytest.raises(InvalidInput, match=r"column d of table .*people is decimal128\(5, 2\), which cannot be"):
         publish(table, table.columns.empty_table(), MemoryOnlineStore(), NOW, overwrite=False)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_runs_at_once_the_newest_rows_win(tmp_path: Path, seed: int) -> None:
+    """Two runs over one SQLite store while the table goes on: whoever ends last, the newest is published."""
+    versions = [(f"u{n}", 5, 5, version) for version in range(4) for n in range(30)]
+    tables = [(replace(TIMED, version=v), timed(*versions[v * 30 : v * 30 + 30])) for v in range(4)]
+    at = [0]
+
+    def newest() -> tuple[FeatureTable, pa.Table]:
+        return tables[at[0]]
+
+    def run(stores: SQLiteOnlineStore) -> None:
+        publish_newest(newest, stores, lambda: NOW, overwrite=False)
+
+    one, other = SQLiteOnlineStore(tmp_path / "o.db"), SQLiteOnlineStore(tmp_path / "o.db")
+    with ThreadPoolExecutor(4) as pool:
+        running = []
+        for version in range(4):
+            at[0] = version
+            running += [pool.submit(run, store) for store in (one, other)]
+            time.sleep(0.001 * seed)
+        for each in running:
+            each.result(20)
+    found = read_published(one, NAME, [{"id": f"u{n}"} for n in range(30)], None, NOW)
+    assert {value.values["n"] for value in found} == {3}
+    assert read_mark(other, NAME).version == 3
+    assert publish_newest(newest, other, lambda: NOW, overwrite=True) == 0
+    one.close()
+    other.close()
+
+
+def test_a_table_that_never_rests_is_told_as_a_conflict() -> None:
+    numbers = count()
+
+    def newest() -> tuple[FeatureTable, pa.Table]:
+        return TIMED, timed(("a", 5, 5, next(numbers)))
+
+    with pytest.raises(Conflict, match="written anew during each of 20 passes"):
+        publish_newest(newest, MemoryOnlineStore(), lambda: NOW, overwrite=False)
+
+
+def test_what_is_published_is_listed_with_its_time() -> None:
+    online = MemoryOnlineStore()
+    assert published_tables(online) == {}
+    publish(TIMED, timed(("a", 5, 5, 1)), online, NOW, overwrite=False)
+    ((name, (mark, at)),) = published_tables(online).items()
+    assert (name, mark.version, dict(mark.features), at) == (NAME, 1, {"n": "plain"}, NOW.timestamp())
