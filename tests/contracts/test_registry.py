@@ -82,6 +82,7 @@ def test_a_version_comes_back_as_it_was_registered(registry: ModelRegistry, name
     assert version.aliases == ()
     assert version.metrics == {"auc": 0.9375, "auc_low": -1e-12}
     assert version.tags == {"starter": "true", "note": "für alle"}
+    assert version.table_versions == {"quikapp_ml.bronze.events": 17}
     assert before <= version.created_at <= datetime.now(UTC) + timedelta(seconds=1)
     assert registry.versions(name) == [version]
 

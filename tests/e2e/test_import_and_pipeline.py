@@ -98,11 +98,13 @@ def test_the_nightly_pipeline_makes_versions_that_the_running_service_answers_wi
     run = quikapp_ml(service.home, "pipeline", "run", timeout=600)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    for task in ("feature_engineering", "model_training", "model_deployment"):
+    for task in ("feature_engineering", "quality_gate", "model_training", "model_deployment"):
         assert task in run.stdout + run.stderr
     listed = quikapp_ml(service.home, "models", "list", COLUMNS="200")
     assert "3.1.1" in listed.stdout, listed.stdout + listed.stderr
     lake = open_lake(str(service.home / "lakehouse"))
+    assert "failed" not in lake.read("quikapp_ml.quality.results")["status"].to_pylist()
+    assert not lake.exists("quikapp_ml.quality.quarantine")
     decided = lake.read("quikapp_ml.ml.promotions").to_pylist()
     assert {row["model_name"] for row in decided} >= {"recommendation-v2", "content-ranker"}
     promoted = {row["model_name"] for row in decided if row["promoted"]}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from quikapp_ml.stores.lake.base import Lake, Transaction
 from quikapp_ml.stores.lake.tables import PROMOTIONS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelRegistry, ModelVersion
+from quikapp_ml.training import quality_records
 from quikapp_ml.training.starters import STARTER_TAG
 from quikapp_ml.training.trainer import CANDIDATE, METRIC_TAG, PREVIOUS_PREFIX, PREVIOUS_TAG, UNREGISTERED
 
@@ -33,7 +34,7 @@ class Decision:
     reason: str
 
 
-def decide(candidate: ModelVersion, alias: str, holder: ModelVersion | None) -> Decision:
+def decide(candidate: ModelVersion, alias: str, holder: ModelVersion | None, beforehand: str = "") -> Decision:
     """Judge a candidate for an alias by what was measured at its training: it, and the holder, on one held-out part.
 
     It must beat every baseline, and must not be worse than the holder by more than a tolerance: half the half-width of
@@ -41,8 +42,10 @@ def decide(candidate: ModelVersion, alias: str, holder: ModelVersion | None) -> 
     the same: with a correlation ρ between them, the 95 % interval of the *difference* is √(2(1-ρ)) as wide as that of
     one of them, half as wide at ρ = 0.875, and refits of one model are closer than that. Within the tolerance the
     two cannot be told apart, and the candidate, which knows the newer people and channels, goes first.
+
+    `beforehand` is what speaks against it whatever was measured: the tables that it learnt from failed their gate.
     """
-    objection = _objection(candidate, holder)
+    objection = beforehand or _objection(candidate, holder)
     return Decision(candidate, alias, holder, not objection, objection or _praise(candidate, holder))
 
 
@@ -58,7 +61,7 @@ def promote(name: str, registry: ModelRegistry, lake: Lake, now: datetime) -> De
     if holder is not None and holder.number == candidate.number:  # interrupted after the move
         registry.remove_alias(name, CANDIDATE)
         return None
-    decision = decide(candidate, alias, holder)
+    decision = decide(candidate, alias, holder, quality_records.objection(lake, candidate.table_versions))
     _record(decision, lake, now)
     if decision.promoted:
         registry.set_alias(name, decision.alias, candidate.number)

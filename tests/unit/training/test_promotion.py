@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.lake.tables import PROMOTIONS
 from quikapp_ml.stores.registry.base import ModelVersion
+from quikapp_ml.training.expectations import Expectation, InRange
 from quikapp_ml.training.promotion import decide, promote
+from quikapp_ml.training.quality import check_tables
 from quikapp_ml.training.starters import register_starters
 from quikapp_ml.training.trainer import CANDIDATE, train
-from support.toy_model import Threshold, ThresholdRecipe, WatchedRegistry
+from support.toy_model import READINGS, Threshold, ThresholdRecipe, WatchedRegistry
 
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 METRICS = {
@@ -139,6 +141,17 @@ class TestPromoting:
         trained.set_alias("threshold", "challenger", 1)
         promote("threshold", trained, lake, NOW)
         assert aliases(trained) == {1: (), 2: ("challenger",)}
+
+    def test_what_learnt_from_a_table_that_failed_its_gate_is_not_promoted(
+        self, trained: WatchedRegistry, lake: MemoryLake
+    ) -> None:
+        too_strict = {READINGS.name: [Expectation(InRange("value", 0, 0.5))]}
+        check_tables(lake, NOW, too_strict)
+        decision = promote("threshold", trained, lake, NOW)
+        assert decision is not None
+        assert not decision.promoted
+        assert "quikapp_ml.ml.readings version 1: value is in [0, 0.5] (25 of 50 rows" in decision.reason
+        assert aliases(trained) == {1: ("champion",), 2: ()}
 
     def test_without_a_candidate_nothing_happens(self, trained: WatchedRegistry, lake: MemoryLake) -> None:
         promote("threshold", trained, lake, NOW)

@@ -42,7 +42,8 @@ class TestOurOwnBundle:
         assert (job.schedule.quartz, job.schedule.timezone) == ("0 0 2 * * ?", "UTC")
         assert [(task.key, task.depends_on) for task in job.tasks] == [
             ("feature_engineering", ()),
-            ("model_training", ("feature_engineering",)),
+            ("quality_gate", ("feature_engineering",)),
+            ("model_training", ("quality_gate",)),
             ("model_deployment", ("model_training",)),
         ]
         assert all(task.notebook == REPOSITORY / "notebooks" / f"{task.key}.py" for task in job.tasks)

@@ -36,6 +36,8 @@ class ModelVersion:
     aliases: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    table_versions: Mapping[str, int] = field(default_factory=dict)
+    """The data it learnt from: table name → version."""
 
 
 @dataclass(frozen=True)

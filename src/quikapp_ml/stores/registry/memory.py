@@ -39,6 +39,7 @@ class MemoryRegistry(ModelRegistry):
                 created_at=datetime.now(UTC),
                 metrics=dict(version.metrics),
                 tags=dict(version.tags),
+                table_versions=dict(version.table_versions),
             )
             kept.append(_Kept(registered, version.model_class, files))
         return registered

@@ -290,6 +290,7 @@ def _model_version(found: Any, aliases: Iterable[str]) -> ModelVersion:
         aliases=tuple(sorted(aliases)),
         metrics=json.loads(tags.get("metrics", "{}")),
         tags={name: value for name, value in tags.items() if name not in RESERVED_TAGS},
+        table_versions=json.loads(tags.get("table_versions", "{}")),
     )
 
 
