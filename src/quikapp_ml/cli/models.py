@@ -1,5 +1,7 @@
-"""`train` and `models`: make a version, look at versions, move an alias."""
+"""`train` and `models`: make a version, look at versions, move an alias, and see who moved it when."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -8,8 +10,12 @@ from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.jobs.model_training import train_one
+from quikapp_ml.serving.local_token import local_user
 from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake import open_lake
+from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelVersion
+from quikapp_ml.training.alias_moves import Move, held_at, move_alias, moves_of, version_before
 
 app = typer.Typer(help="Registered models: their versions, and which of them answer.", no_args_is_help=True)
 
@@ -64,13 +70,84 @@ def promote(
     name: str,
     number: int,
     alias: Annotated[str, typer.Option(help=f"{CHAMPION} (Production) or {CHALLENGER} (Staging).")] = CHAMPION,
+    why: Annotated[str, typer.Option(help="Kept with the move.")] = "by hand, past the gate",
 ) -> None:
-    """Point an alias at a version, past the gate: running services follow. It is also the way back."""
+    """Point an alias at a version, past the gate: running services follow. `rollback` is the way back."""
     if alias not in (CHAMPION, CHALLENGER):
         raise InvalidInput(f"alias {alias!r} is unknown; use {CHAMPION} or {CHALLENGER}")
-    version = _version(name, number)
-    open_model_registry(Settings.from_environment()).set_alias(name, alias, number)
-    answers.print(f"{alias} of {name} is version {number} ({version.semantic_version}) now")
+    _move(_version(name, number), alias, why)
+
+
+@app.command("rollback")
+def rollback(
+    name: str,
+    why: Annotated[str, typer.Option(help="What was wrong; kept with the move.")],
+    to: Annotated[int | None, typer.Option(help="Version number; not given: the champion before.")] = None,
+) -> None:
+    """Let the champion before answer again, or the version given; running services follow."""
+    before = to or version_before(moves_of(_lake(), name, CHAMPION))
+    if before is None:
+        raise NotFound(f"no champion of {name!r} before the one of now is recorded; name a version: --to NUMBER")
+    _move(_version(name, before), CHAMPION, why)
+
+
+@app.command("history")
+def history(
+    name: str,
+    at: Annotated[str, typer.Option(help="A time such as 2026-11-24T10:00; UTC when it names no zone.")] = "",
+) -> None:
+    """Show every move of the champion, or which version answered at a time."""
+    moves = moves_of(_lake(), name, CHAMPION)
+    if at:
+        answers.print(_told_at(name, moves, _time(at)), soft_wrap=True)
+        return
+    rows = [
+        (f"{m.moved_at:%Y-%m-%d %H:%M:%S}", str(m.from_version or ""), str(m.to_version), m.who, m.why) for m in moves
+    ]
+    show_table(
+        ("moved (UTC)", "from", "to", "who", "why"), rows, empty=f"no move of the champion of {name} is recorded"
+    )
+
+
+def _told_at(name: str, moves: Sequence[Move], time: datetime) -> str:
+    held = held_at(moves, time)
+    if held is None:
+        raise NotFound(f"nothing is recorded about the champion of {name!r} at {time.isoformat()}")
+    if time < moves[0].moved_at:
+        return (
+            f"version {held} of {name} was the champion until its first recorded move, {moves[0].moved_at.isoformat()}"
+        )
+    since = [move for move in moves if move.moved_at <= time][-1]
+    return f"version {held} of {name} was the champion, since {since.moved_at.isoformat()}, by {since.who}: {since.why}"
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"--at {text!r} is no time; give one such as 2026-11-24T10:00") from error
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _move(version: ModelVersion, alias: str, why: str) -> None:
+    registry = open_model_registry(Settings.from_environment())
+    holder = registry.by_alias(version.name, alias)
+    move = Move(
+        moved_at=datetime.now(UTC),
+        who=local_user(),
+        model=version.name,
+        alias=alias,
+        from_version=holder.number if holder else None,
+        to_version=version.number,
+        why=why,
+        evidence={"metrics": dict(version.metrics), "table_versions": dict(version.table_versions)},
+    )
+    move_alias(registry, _lake(), move)
+    answers.print(f"{alias} of {version.name} is version {version.number} ({version.semantic_version}) now")
+
+
+def _lake() -> Lake:
+    return open_lake(Settings.from_environment().lake_path)
 
 
 def _version(name: str, number: int) -> ModelVersion:

@@ -12,10 +12,14 @@ from quikapp_ml.stores.lake.base import Lake, Transaction
 from quikapp_ml.stores.lake.tables import PROMOTIONS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelRegistry, ModelVersion
 from quikapp_ml.training import quality_records
+from quikapp_ml.training.alias_moves import Move, move_alias
 from quikapp_ml.training.starters import STARTER_TAG
 from quikapp_ml.training.trainer import CANDIDATE, METRIC_TAG, PREVIOUS_PREFIX, PREVIOUS_TAG, UNREGISTERED
 
 logger = logging.getLogger(__name__)
+
+GATE = "model_deployment"
+"""Who moves an alias when the gate does: the task."""
 
 TOLERATED_PART_OF_INTERVAL = 0.5
 TOLERATED_AT_MOST = 0.05
@@ -64,11 +68,25 @@ def promote(name: str, registry: ModelRegistry, lake: Lake, now: datetime) -> De
     decision = decide(candidate, alias, holder, quality_records.objection(lake, candidate.table_versions))
     _record(decision, lake, now)
     if decision.promoted:
-        registry.set_alias(name, decision.alias, candidate.number)
+        move_alias(registry, lake, _move(decision, now), Transaction(f"promotion/{name}", candidate.number))
     registry.remove_alias(name, CANDIDATE)
     verdict = f"is promoted to {decision.alias}" if decision.promoted else "is not promoted"
     logger.info("%s version %d %s: %s", name, candidate.number, verdict, decision.reason)
     return decision
+
+
+def _move(decision: Decision, now: datetime) -> Move:
+    candidate, holder = decision.candidate, decision.holder
+    return Move(
+        moved_at=now,
+        who=GATE,
+        model=candidate.name,
+        alias=decision.alias,
+        from_version=holder.number if holder else None,
+        to_version=candidate.number,
+        why=decision.reason,
+        evidence={"metrics": dict(candidate.metrics), "table_versions": dict(candidate.table_versions)},
+    )
 
 
 def _alias_to_move(name: str, registry: ModelRegistry) -> tuple[str, ModelVersion | None]:
