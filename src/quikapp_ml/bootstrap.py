@@ -25,6 +25,7 @@ from quikapp_ml.serving.intake import EventIntake
 from quikapp_ml.serving.lake_writer import LakeWriter
 from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.local_token import keep_local_token, local_user
+from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.serving.payload_log import PayloadLog
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
@@ -48,6 +49,8 @@ from quikapp_ml.workflows.schedule import Scheduler
 logger = logging.getLogger(__name__)
 
 RUNS_FOLDER = "runs"
+DEFINITIONS = "definitions"
+"""Namespace of the online store: the definitions of views that its values were counted by, a key each."""
 
 
 def starter_folders() -> dict[str, Path]:
@@ -124,6 +127,7 @@ class Service:
         self.ranking = RankingService(*parts)
         self.spam = SpamService(*parts)
         self.sentiment = SentimentService(self.models, self.ledger, time.time)
+        self.online_features = OnlineFeatureService(self.features, self.online, self.registry, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
 
     def _open_workspace(self) -> None:
@@ -185,15 +189,22 @@ class Service:
         """Read in what an earlier process left behind, and begin to take events. Called again, it does nothing."""
         if self.intake.is_recovered:
             return
-        checkpoint = self.online.checkpoint
-        if checkpoint and checkpoint >= self.spool.forgotten:
+        if self._has_whole_state():
             self.intake.recover()
-        else:  # a new home, or one whose online store was lost, or put back from an older copy
+        else:
             self.online.clear()
             written = self.lake.transaction_number(EVENTS.name, self.spool.writer_id) if self._has_events else None
             self.intake.rebuild(ordered_events(self.lake), written or 0)
+            self.online.write({DEFINITIONS: {name: b"" for name in self.features.NAMESPACES}})
         self.lake_writer.start()
         self._closing.callback(self.lake_writer.close)
+
+    def _has_whole_state(self) -> bool:
+        """Not in a new home, after the store was lost or put back from an older copy, nor when views have changed."""
+        checkpoint = self.online.checkpoint
+        if not checkpoint or checkpoint < self.spool.forgotten:
+            return False
+        return None not in self.online.get(DEFINITIONS, self.features.NAMESPACES)
 
     def start(self) -> None:
         """Begin to take events and to answer. Called again, it does nothing."""

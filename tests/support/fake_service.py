@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from quikapp_ml.api.app import create_app
+from quikapp_ml.entities.activities import Activity
 from quikapp_ml.entities.decisions import (
     Evidence,
     ModelRef,
@@ -35,12 +36,15 @@ from quikapp_ml.entities.questions import (
     SpamQuestion,
 )
 from quikapp_ml.errors import InvalidInput
+from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.memory import MemoryLake
+from quikapp_ml.stores.online.memory import MemoryOnlineStore
 from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state.memory import MemoryControlState
 
@@ -178,6 +182,12 @@ class FakeService:
         self.audit = AuditTrail(state.audit, MemoryLake(), b"key")
         self.endpoints = EndpointHost(
             state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
+        )
+        self.features = OnlineFeatures()
+        self.features.apply(Activity("posted", 1_795_000_000.0, "user-123", "channel-456", "msg-1"))
+        self.online = MemoryOnlineStore()
+        self.online_features = OnlineFeatureService(
+            self.features, self.online, MemoryRegistry(), lambda: 1_795_000_060.0
         )
         self.life: list[str] = []
         self.start_failure: Exception | None = None

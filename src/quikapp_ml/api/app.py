@@ -14,7 +14,7 @@ from quikapp_ml import __version__
 from quikapp_ml.api.deps import Service
 from quikapp_ml.api.errors import EXCEPTION_HANDLERS, not_admitted
 from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
-from quikapp_ml.api.routes import events, feedback, health, metrics, rank, recommendations, sentiment, spam
+from quikapp_ml.api.routes import events, features, feedback, health, metrics, rank, recommendations, sentiment, spam
 from quikapp_ml.api.schemas import component_schemas
 from quikapp_ml.api.telemetry import Telemetry
 from quikapp_ml.databricks_api import HOT_ROUTES
@@ -34,6 +34,7 @@ ROUTERS = (
     rank.router,
     spam.router,
     sentiment.router,
+    features.router,
     feedback.router,
     health.router,
     metrics.router,

@@ -25,6 +25,7 @@ from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
 
 
@@ -160,6 +161,8 @@ class Service(Protocol):
     def spam(self) -> SpamChecker: ...  # noqa: D102
     @property
     def sentiment(self) -> SentimentReader: ...  # noqa: D102
+    @property
+    def online_features(self) -> OnlineFeatureService: ...  # noqa: D102
     @property
     def models(self) -> Models: ...  # noqa: D102
     @property

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Discriminator, TypeAdapter
 
+from quikapp_ml.api.feature_schemas import OnlineFeaturesQuestion
 from quikapp_ml.entities.decisions import RankAnswer, Receipt, RecommendationAnswer, SentimentAnswer, SpamAnswer
 from quikapp_ml.entities.events import Event
 from quikapp_ml.entities.questions import (
@@ -16,6 +17,7 @@ from quikapp_ml.entities.questions import (
     SpamQuestion,
 )
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.online_features import Catalogue, FeaturesAnswer
 
 MAX_EVENTS = 1_000
 _REF = "#/components/schemas/{model}"
@@ -156,6 +158,15 @@ OPERATIONS: dict[str, Operation] = {
         },
         _POST_ERRORS,
     ),
+    "online_features": Operation(
+        "Read feature values",
+        "FeaturesAnswer",
+        200,
+        "OnlineFeaturesQuestion",
+        {"view": "user_activity", "features": ["message_count"], "keys": [{"user_id": "user-123"}]},
+        (*_POST_ERRORS, 404),
+    ),
+    "features": Operation("List the features", "Catalogue"),
     "feedback": Operation(
         "Give feedback",
         "FeedbackReceipt",
@@ -172,7 +183,7 @@ OPERATIONS: dict[str, Operation] = {
 
 _ERROR_MEANINGS = {
     400: "The body is not JSON.",
-    404: "No answer has this `decision_id`.",
+    404: "There is no such thing.",
     408: "The body came too slowly.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
@@ -213,13 +224,15 @@ def documented(name: str) -> Documented:
 @cache
 def component_schemas() -> dict[str, Any]:
     """Schemas of all bodies and answers, by name."""
-    asked = (RecommendationQuestion, RankQuestion, SpamQuestion, SentimentQuestion, Feedback)
+    asked = (RecommendationQuestion, RankQuestion, SpamQuestion, SentimentQuestion, Feedback, OnlineFeaturesQuestion)
     answered = (
         RecommendationAnswer,
         RankAnswer,
         SpamAnswer,
         SentimentAnswer,
         Receipt,
+        FeaturesAnswer,
+        Catalogue,
         FeedbackReceipt,
         HealthReport,
         HealthState,

@@ -96,7 +96,18 @@ class _ServiceNumbers(Collector):
         yield _counter("model_swaps", "Model versions that took another's place.", models.swaps)
         yield _counter("model_failures", "Model versions that could not be loaded.", models.failures)
         yield _gauge("ready", "1 when questions can be answered.", int(self._service.health.is_ready()))
+        yield self._feature_ages()
         yield self._model_info()
+
+    def _feature_ages(self) -> Metric:
+        ages = GaugeMetricFamily(
+            "quikapp_ml_features_age_seconds",
+            "Since the newest event counted (live), and since each feature table was published.",
+            labels=("source",),
+        )
+        for source, seconds in self._service.online_features.ages().items():
+            ages.add_metric((source,), seconds)
+        return ages
 
     def _model_info(self) -> Metric:
         info = GaugeMetricFamily(
