@@ -4,7 +4,8 @@ Deng, Xu, Kohavi, Walker, "Improving the sensitivity of online controlled experi
 WSDM 2013. A covariate that the variant could have changed makes the answer wrong: take it from before the exposure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,10 +33,16 @@ def cuped_effect(
     # Centred within each variant, so that an effect does not leak into the coefficients.
     centred_before = np.concatenate([before - before.mean(axis=0) for before in befores])
     centred = np.concatenate([outcome - outcome.mean() for outcome in outcomes])
-    coefficients = np.linalg.lstsq(centred_before, centred, rcond=None)[0]
+    coefficients, _, rank, _ = np.linalg.lstsq(centred_before, centred, rcond=None)
+    free = centred.size - 2 - int(rank)
+    if free < 1:
+        raise refused("control_before", "too_many", f"of {rank} columns", f"fewer than the {centred.size} units less 2")
     middle = np.concatenate(befores).mean(axis=0)
     adjusted = [outcome - (before - middle) @ coefficients for outcome, before in zip(outcomes, befores, strict=True)]
     plain, effect = mean_effect(*outcomes), mean_effect(*adjusted)
+    # Coefficients fit their own data a little too well: each takes a degree of freedom.
+    error = effect.standard_error * sqrt((free + int(rank)) / free)
+    effect = replace(effect, standard_error=error, degrees=min(effect.degrees, free))
     cut = 1 - (effect.standard_error / plain.standard_error) ** 2 if plain.standard_error > 0 else 0.0
     return Adjusted(effect, cut)
 

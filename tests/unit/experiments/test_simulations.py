@@ -1,0 +1,55 @@
+"""The short form of `benchmarks/experiments.py`: few runs, and limits that only something wrong would pass."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "experiments.py"
+
+
+def simulated(part: str, runs: int, *more: str) -> dict[str, Any]:
+    command = [sys.executable, str(SCRIPT), part, "--runs", str(runs), *more]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_looking_every_hour_fools_nobody() -> None:
+    found = simulated("aa", 40)
+    assert found["sequence"]["rate"] <= 0.1
+    assert found["fixed_at_every_look"]["rate"] > found["sequence"]["rate"]
+
+
+def test_a_sample_ratio_mismatch_is_found_and_fair_arrivals_are_not() -> None:
+    found = simulated("sample-ratio", 20)
+    assert found["found_at_in_exact_proportion"] <= 200_000
+    assert found["found"]["rate"] >= 0.5
+    assert found["false_alarms"]["rate"] <= 0.05
+
+
+def test_channels_that_are_clusters_fool_only_the_naive_test() -> None:
+    found = simulated("clusters", 60)
+    assert found["naive"]["rate"] > 0.2
+    assert found["clustered"]["rate"] <= 0.15
+
+
+def test_off_policy_intervals_hold_the_truth() -> None:
+    found = simulated("off-policy", 12)
+    assert found["covers"]["doubly_robust"]["rate"] >= 0.75
+    assert found["width_against_ips"]["doubly_robust"] < 1
+
+
+def test_habits_foretell_activity(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    people = np.repeat([f"u{place}" for place in range(200)], random.geometric(0.02, 200))
+    seconds = 1_600_000_000 + random.integers(0, 180 * 86_400, people.size)
+    pd.DataFrame({"user_id": people, "unix_seconds": seconds}).to_parquet(tmp_path / "chat.parquet")
+    found = simulated("cuped", 2, "--chat", str(tmp_path / "chat.parquet"))
+    assert found["cut_10_50_90"]["messages"][1] == pytest.approx(0.6, abs=0.35)
