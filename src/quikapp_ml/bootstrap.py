@@ -195,7 +195,7 @@ class Service:
             self.online.clear()
             written = self.lake.transaction_number(EVENTS.name, self.spool.writer_id) if self._has_events else None
             self.intake.rebuild(ordered_events(self.lake), written or 0)
-            self.online.write({DEFINITIONS: {name: b"" for name in self.features.NAMESPACES}})
+            self.online.write({DEFINITIONS: dict.fromkeys(self.features.NAMESPACES, b"")})
         self.lake_writer.start()
         self._closing.callback(self.lake_writer.close)
 
