@@ -57,3 +57,20 @@ def test_mlflow_keeps_files_and_logged_models(client: Any, service: Running) -> 
     assert told["model"] == ["doubling", "READY", True] and told["found"] == [True]
     kept = [*service.home.glob(f"mlartifacts/**/{told['run_id']}/artifacts/notes/hello.txt")]
     assert [each.read_text() for each in kept] == ["hello"]
+
+
+def test_mlflow_registers_finds_and_loads_models_of_both_registries(client: Any) -> None:
+    told = client("mlflow_models.py", **DATABRICKS)
+    for found in (told["unity"], told["workspace"]):
+        assert found["by_number"] == [4.0, 7.0]
+        assert found["model"] == ["doubles", {"team": "search"}]
+        assert found["version"] == ["1", "READY", {"state": "good"}, True]
+        assert found["second"] == ["2", "once more"]
+        assert found["found"] == ["1", "2"] and found["versions_left"] == ["1"]
+        assert found["left"] == [{}, {}]
+        assert found["taken"][0] == "RESOURCE_ALREADY_EXISTS"
+        assert found["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
+    assert told["unity"]["predicted"] == [4.0, 7.0] and told["unity"]["by_alias"] == "1"
+    assert told["unity"]["aliases"] == ["champion"] and told["unity"]["no_alias"]
+    assert "quikapp_ml.models.doubling" in told["unity"]["names"]
+    assert told["elsewhere"][0] == "INVALID_PARAMETER_VALUE"

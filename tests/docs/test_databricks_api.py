@@ -25,6 +25,14 @@ def test_the_table_of_methods_is_what_the_clients_have_tried() -> None:
     assert claimed == tried
 
 
+def test_the_table_of_mlflow_is_what_its_client_has_tried() -> None:
+    tried: set[str] = set()
+    for script in ("mlflow_tracking.py", "mlflow_artifacts.py", "mlflow_models.py"):
+        tried |= {f"client.{name}" for name in _called(script, r"\bclient\.(\w+)\(")}
+        tried |= {f"mlflow.{name}" for name in _called(script, r"\bmlflow\.((?:\w+\.)?\w+)\(")}
+    assert set(re.findall(r"^\| mlflow \| `([\w.]+)`", PAGE, re.MULTILINE)) == tried
+
+
 def test_the_line_of_the_page_is_the_one_that_is_run() -> None:
     def squeezed(text: str) -> str:
         return re.sub(r"[\s,]+", "", text)

@@ -60,11 +60,17 @@ def folder_of(request: Request, *, writes: bool) -> Path:
     operations = import_module(f"{PACKAGE}.operations")
     if "version" in given:
         name = ".".join(given[part] for part in ("catalog", "schema", "model"))
-        find = partial(stores.version_folder, name, given["version"], writes=writes)
-    elif given["kind"] == "Runs":
+        return version_folder(stores, name, given["version"], writes=writes)
+    if given["kind"] == "Runs":
         find = partial(stores.run_files, given["experiment"], given["item"])
     elif given["kind"] == "LoggedModels":
         find = partial(stores.logged_model_folder, given["experiment"], given["item"])
     else:
         raise NotFound(f"there is no folder {given['kind'][:80]!r} in an experiment: Runs and LoggedModels are")
     return cast(Path, operations.in_our_words(find))
+
+
+def version_folder(stores: Any, name: str, version: str, *, writes: bool = False) -> Path:
+    """The folder of a registered version."""
+    operations = import_module(f"{PACKAGE}.operations")
+    return cast(Path, operations.in_our_words(partial(stores.version_folder, name, version, writes=writes)))

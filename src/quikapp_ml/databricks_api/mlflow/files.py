@@ -3,7 +3,6 @@
 No path leaves the folder of the run or model that it names: neither by `..`, nor by a link.
 """
 
-import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -120,7 +119,7 @@ def _settle(unfinished: Path, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sync_path(unfinished)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise Conflict(f"{path.name} is a folder, or is below a file") from None
     sync_path(path.parent)

@@ -1,12 +1,12 @@
 """Paths of MLflow's protocol, and the operations behind them; MLflow itself is imported by the first request."""
 
-from quikapp_ml.databricks_api.mlflow import files
+from quikapp_ml.databricks_api.mlflow import files, version_files
 from quikapp_ml.databricks_api.mlflow.door import operation
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 
 PATH = "/api/2.0/mlflow"
 
-ROUTES = WorkspaceRoutes(files.ROUTES)
+ROUTES = WorkspaceRoutes([*files.ROUTES, *version_files.ROUTES])
 
 _OPERATIONS = (
     ("experiments", "POST", "experiments/create", "create_experiment"),
@@ -43,5 +43,47 @@ _OPERATIONS = (
     ("logged_models", "DELETE", "logged-models/{model_id}/tags/{tag_key}", "delete_logged_model_tag"),
 )
 
+_REGISTRY = (
+    ("POST", "registered-models/create", "create_registered_model"),
+    ("GET", "registered-models/get", "get_registered_model"),
+    ("PATCH", "registered-models/update", "update_registered_model"),
+    ("DELETE", "registered-models/delete", "delete_registered_model"),
+    ("GET", "registered-models/search", "search_registered_models"),
+    ("POST", "registered-models/set-tag", "set_registered_model_tag"),
+    ("DELETE", "registered-models/delete-tag", "delete_registered_model_tag"),
+    ("POST", "registered-models/alias", "set_registered_model_alias"),
+    ("DELETE", "registered-models/alias", "delete_registered_model_alias"),
+    ("GET", "registered-models/alias", "get_model_version_by_alias"),
+    ("POST", "model-versions/create", "create_model_version"),
+    ("GET", "model-versions/get", "get_model_version"),
+    ("PATCH", "model-versions/update", "update_model_version"),
+    ("DELETE", "model-versions/delete", "delete_model_version"),
+    ("GET", "model-versions/search", "search_model_versions"),
+    ("GET", "model-versions/get-download-uri", "get_model_version_download_uri"),
+    ("POST", "model-versions/set-tag", "set_model_version_tag"),
+    ("DELETE", "model-versions/delete-tag", "delete_model_version_tag"),
+)
+"""What both registries are asked: the workspace's own, and Unity Catalog's below `unity-catalog/`."""
+
+_WORKSPACE_ONLY = (
+    ("POST", "registered-models/rename", "rename_registered_model"),
+    ("GET", "registered-models/get-latest-versions", "get_latest_versions"),
+    ("POST", "registered-models/get-latest-versions", "get_latest_versions"),
+)
+
+_UNITY_ONLY = (
+    ("POST", "model-versions/finalize", "finalize_model_version"),
+    ("POST", "model-versions/emit-lineage", "emit_model_version_lineage"),
+    (
+        "GET",
+        "registered-models:is-databricks-sdk-models-artifact-repository-enabled",
+        "is_sdk_repository_enabled",
+    ),
+)
+
 for _module, _method, _path, _name in _OPERATIONS:
     ROUTES.add(_method, f"{PATH}/{_path}")(operation(_module, _name))
+for _method, _path, _name in (*_REGISTRY, *_WORKSPACE_ONLY):
+    ROUTES.add(_method, f"{PATH}/{_path}")(operation("registered_models", _name))
+for _method, _path, _name in (*_REGISTRY, *_UNITY_ONLY):
+    ROUTES.add(_method, f"{PATH}/unity-catalog/{_path}")(operation("unity_models", _name))
