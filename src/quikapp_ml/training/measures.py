@@ -50,3 +50,15 @@ def with_interval(
     """The measure, and its interval as `<name>_low` and `<name>_high`."""
     low, high = interval(lambda drawn: measure(targets[drawn], answers[drawn]), len(targets))
     return {name: measure(targets, answers), f"{name}_low": low, f"{name}_high": high}
+
+
+def difference_with_interval(
+    name: str, measure: Callable[..., float], targets: Integers, now: Floats | Integers, before: Floats | Integers
+) -> dict[str, float]:
+    """By how much the answers of now are better than those before, on the same draws of the same examples."""
+
+    def gain(drawn: Integers | slice) -> float:
+        return measure(targets[drawn], now[drawn]) - measure(targets[drawn], before[drawn])
+
+    low, high = interval(gain, len(targets))
+    return {name: gain(slice(None)), f"{name}_low": low, f"{name}_high": high}

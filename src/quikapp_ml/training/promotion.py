@@ -13,6 +13,7 @@ from quikapp_ml.stores.lake.tables import PROMOTIONS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelRegistry, ModelVersion
 from quikapp_ml.training import quality_records
 from quikapp_ml.training.alias_moves import Move, move_alias
+from quikapp_ml.training.recipe import DIFFERENCE
 from quikapp_ml.training.starters import STARTER_TAG
 from quikapp_ml.training.trainer import CANDIDATE, METRIC_TAG, PREVIOUS_PREFIX, PREVIOUS_TAG, UNREGISTERED
 
@@ -46,6 +47,9 @@ def decide(candidate: ModelVersion, alias: str, holder: ModelVersion | None, bef
     the same: with a correlation ρ between them, the 95 % interval of the *difference* is √(2(1-ρ)) as wide as that of
     one of them, half as wide at ρ = 0.875, and refits of one model are closer than that. Within the tolerance the
     two cannot be told apart, and the candidate, which knows the newer people and channels, goes first.
+
+    Where the recipe has compared the two example by example, it must not be clearly worse in all or in any slice: no
+    interval of a difference lies below zero.
 
     `beforehand` is what speaks against it whatever was measured: the tables that it learnt from failed their gate.
     """
@@ -113,7 +117,18 @@ def _objection(candidate: ModelVersion, holder: ModelVersion | None) -> str:
     least = metrics[f"{PREVIOUS_PREFIX}{metric}"] - _tolerance(metric, metrics)
     if value < least:
         return f"{metric} {value:.4f} is worse than the version before: {_before(metric, metrics)}"
-    return ""
+    return _clearly_worse(metrics)
+
+
+def _clearly_worse(metrics: Mapping[str, float]) -> str:
+    """In what the whole interval of a difference, of all or of one slice, lies below zero."""
+    highs = {name: high for name, high in metrics.items() if name.startswith(DIFFERENCE) and name.endswith("_high")}
+    worse = [
+        f"{name} {metrics[name]:.4f} ({metrics[f'{name}_low']:.4f} to {high:.4f})"
+        for name, high in ((name.removesuffix("_high"), high) for name, high in highs.items())
+        if high < 0
+    ]
+    return f"it is clearly worse than the version before: {', '.join(worse)}" if worse else ""
 
 
 def _was_measured_beside(candidate: ModelVersion, holder: ModelVersion) -> bool:

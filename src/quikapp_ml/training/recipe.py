@@ -11,6 +11,10 @@ M = TypeVar("M", bound=Model)
 E = TypeVar("E")
 
 
+DIFFERENCE = "difference"
+"""What the measures of a comparison begin with."""
+
+
 class NotEnoughData(JobFailed):
     """The tables hold too little to learn from; the message says how much there is and how much is needed."""
 
@@ -44,3 +48,11 @@ class Recipe(ABC, Generic[M, E]):
     @abstractmethod
     def evaluate(self, model: M, examples: E) -> dict[str, float]:
         """The metric, `<metric>_low` and `<metric>_high` (95 %, bootstrap), and baselines as `baseline_<name>`."""
+
+    def compare(self, candidate: M, previous: M, examples: E) -> dict[str, float]:  # noqa: ARG002 for those who can
+        """By how much the candidate is better than the version before, with the 95 % interval of the difference.
+
+        `difference` for all examples, `difference_in_<slice>` for parts of them, each with `_low` and `_high`. A recipe
+        that cannot tell leaves this as it is: nothing.
+        """
+        return {}

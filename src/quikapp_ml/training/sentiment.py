@@ -15,13 +15,17 @@ from quikapp_ml.models.text import tokenise
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import SENTIMENT_LABELS as LABELS_TABLE
 from quikapp_ml.training.linear import Fitted, Hold, balanced, design_of, fit_classes
-from quikapp_ml.training.measures import macro_f1, macro_recall, with_interval
-from quikapp_ml.training.recipe import NotEnoughData, Recipe
+from quikapp_ml.training.measures import difference_with_interval, macro_f1, macro_recall, with_interval
+from quikapp_ml.training.recipe import DIFFERENCE, NotEnoughData, Recipe
 
 MIN_OF_A_KIND = 20
 HOLD = Hold(weights=10.0, biases=50.0)
 """The starter learnt with a hold of 3. Reactions are a weak sign of how a text sounds, so each counts for less here."""
 HELD_OUT = 0.2
+SHORT_TEXT = 40
+"""Characters up to which a text is short."""
+MIN_IN_SLICE = 30
+"""Fewer examples say too little about a slice to keep a version back."""
 
 _NEGATIVE, _NEUTRAL, _POSITIVE = range(len(SENTIMENT_LABELS))
 
@@ -81,7 +85,7 @@ class SentimentRecipe(Recipe[SentimentClassifier, SentimentExamples]):
 
     def evaluate(self, model: SentimentClassifier, examples: SentimentExamples) -> dict[str, float]:
         """Macro-recall and macro-F1, beside always the commonest label, and emoji and emoticons alone."""
-        guesses = np.array([int(np.argmax(model.scores(content))) for content in examples.contents])
+        guesses = _guesses(model, examples)
         moods = np.array([label_by_moods(content) for content in examples.contents])
         commonest = np.full(len(examples), np.bincount(examples.targets).argmax())
         return {
@@ -90,6 +94,23 @@ class SentimentRecipe(Recipe[SentimentClassifier, SentimentExamples]):
             "baseline_majority": macro_recall(examples.targets, commonest),
             "baseline_moods": macro_recall(examples.targets, moods),
         }
+
+    def compare(
+        self, candidate: SentimentClassifier, previous: SentimentClassifier, examples: SentimentExamples
+    ) -> dict[str, float]:
+        """The gain in macro-recall: in all, in short texts, where each word counts, and in long ones."""
+        now, before = _guesses(candidate, examples), _guesses(previous, examples)
+        is_short = np.array([len(content) <= SHORT_TEXT for content in examples.contents])
+        slices = {"difference_in_short": is_short, "difference_in_long": ~is_short}
+        found = difference_with_interval(DIFFERENCE, macro_recall, examples.targets, now, before)
+        for name, part in slices.items():
+            if part.sum() >= MIN_IN_SLICE:
+                found |= difference_with_interval(name, macro_recall, examples.targets[part], now[part], before[part])
+        return found
+
+
+def _guesses(model: SentimentClassifier, examples: SentimentExamples) -> NDArray[np.int64]:
+    return np.array([int(np.argmax(model.scores(content))) for content in examples.contents], dtype=np.int64)
 
 
 def sentiment_design(contents: Sequence[str], hashing: Hashing) -> Any:

@@ -121,7 +121,7 @@ def _make_candidate(
     learnt, held_out = recipe.split(examples)
     logger.info("%s learns from %s", name, lake.versions)
     candidate = recipe.fit(learnt, previous.model)
-    metrics = dict(recipe.evaluate(candidate, held_out))
+    metrics = {**recipe.evaluate(candidate, held_out), **recipe.compare(candidate, previous.model, held_out)}
     before = dict(recipe.evaluate(previous.model, held_out))
     logger.info("%s: %s %.4f, before %.4f", name, recipe.metric, metrics[recipe.metric], before[recipe.metric])
     facts = CardFacts(

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, recall_score
 
-from quikapp_ml.training.measures import average_precision, interval, macro_f1, macro_recall, with_interval
+from quikapp_ml.training.measures import (
+    average_precision,
+    difference_with_interval,
+    interval,
+    macro_f1,
+    macro_recall,
+    with_interval,
+)
 
 LABELS = st.lists(st.integers(0, 2), min_size=1, max_size=30)
 
@@ -45,3 +52,15 @@ def test_a_measure_comes_with_its_interval() -> None:
     found = with_interval("macro_recall", macro_recall, targets, np.array([0, 1] * 49 + [1, 0]))
     assert found["macro_recall"] == pytest.approx(0.98)
     assert found["macro_recall_low"] < 0.98 < found["macro_recall_high"]
+
+
+def test_the_difference_of_equal_answers_is_zero_and_of_better_ones_surely_above() -> None:
+    targets = np.array([0, 1] * 50)
+    same = difference_with_interval("difference", macro_recall, targets, targets, targets)
+    assert same == {"difference": 0.0, "difference_low": 0.0, "difference_high": 0.0}
+    half = np.where(np.arange(100) < 50, targets, 0)
+    better = difference_with_interval("difference", macro_recall, targets, targets, half)
+    worse = difference_with_interval("difference", macro_recall, targets, half, targets)
+    assert better["difference"] == pytest.approx(0.25)
+    assert 0 < better["difference_low"] < 0.25 < better["difference_high"]
+    assert worse["difference_high"] == pytest.approx(-better["difference_low"])

@@ -44,6 +44,19 @@ class TestDeciding:
         assert "tolerance 0.0200" in decision.reason
         assert f"{value:.4f}" in decision.reason
 
+    @pytest.mark.parametrize(("high", "promoted"), [(-0.01, False), (0.0, True), (0.2, True)])
+    @pytest.mark.parametrize("name", ["difference", "difference_in_short"])
+    def test_what_is_clearly_worse_in_all_or_in_a_slice_is_kept_back(
+        self, name: str, high: float, promoted: bool
+    ) -> None:
+        measured = {name: -0.05, f"{name}_low": -0.1, f"{name}_high": high}
+        decision = decide(candidate(metrics=measured, auc=0.9), "champion", holder())
+        assert decision.promoted is promoted
+        if not promoted:
+            assert decision.reason.endswith(
+                f"clearly worse than the version before: {name} -0.0500 (-0.1000 to -0.0100)"
+            )
+
     def test_a_wide_interval_is_no_licence(self) -> None:
         wide: dict[str, float] = {"previous_auc_low": 0.5, "previous_auc_high": 1.0}
         assert decide(candidate(metrics=wide, auc=0.76), "champion", holder()).promoted

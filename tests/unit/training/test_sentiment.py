@@ -62,6 +62,13 @@ def test_it_learns_the_words_around_what_was_known() -> None:
     assert measures["macro_recall"] == measures["macro_f1"] == 1.0
     assert measures["macro_recall_low"] == measures["macro_recall_high"] == 1.0
     assert measures["baseline_majority"] == pytest.approx(1 / 3)
+    compared = RECIPE.compare(learnt, previous, later)
+    assert compared["difference"] == pytest.approx(2 / 3)
+    assert compared["difference_low"] > 0.5
+    assert sum(f"difference_in_{part}_low" in compared for part in ("short", "long")) == 1, (
+        "its texts are of one length"
+    )
+    assert set(RECIPE.compare(learnt, learnt, later).values()) == {0.0}
     assert learnt.scores("unheard of words") == pytest.approx([1 / 3] * 3, abs=0.1)
 
 
