@@ -1,8 +1,8 @@
 """Differences whose rows are not independent: messages of one channel, channels of one workspace.
 
 The jackknife estimate CV3 (MacKinnon, Nielsen, Webb, "Cluster-robust inference: a guide to empirical practice", 2023):
-each cluster is left out once. Where clusters differ in size, the usual CR1 is too sure of itself. Rows with two ends, an
-author and a channel, have two clusters (Cameron, Gelbach, Miller 2011).
+each cluster is left out once. Where clusters differ in size, the usual CR1 is too sure of itself. Rows with two ends,
+an author and a channel, have two clusters (Cameron, Gelbach, Miller 2011).
 """
 
 from math import sqrt
