@@ -35,10 +35,18 @@ def test_a_person_is_shown_what_those_with_the_same_taste_use(model: Collaborati
 
 
 def test_the_linear_filter_is_two_steps_along_the_normalised_graph() -> None:
-    alone = CollaborativeFilter(FilterSettings(n_factors=2, factor_weight=0.0)).fit(table(USES))
+    symmetric = FilterSettings(0.5, 0.5, 0.5, n_factors=2, factor_weight=0.0)
+    alone = CollaborativeFilter(symmetric).fit(table(USES))
     uses = table(USES).toarray()
     normalised = uses / np.sqrt(uses.sum(1, keepdims=True) * np.maximum(uses.sum(0), 1))
     assert alone.scores(table([[1]])) == pytest.approx(normalised[:, [1]].T @ normalised, abs=1e-6)
+
+
+def test_other_exponents_let_as_much_through() -> None:
+    uses = table([[0, 1, 2, 3], [0, 1], [0]])
+    symmetric, other = (FilterSettings(user, 0.5, out, factor_weight=0.0) for user, out in [(0.5, 0.5), (0.2, 0.3)])
+    sums = [float(CollaborativeFilter(chosen).fit(uses).scores(uses).sum()) for chosen in (symmetric, other)]
+    assert sums[0] == pytest.approx(sums[1], rel=1e-5)
 
 
 def test_a_newcomer_is_folded_in_by_a_few_items(model: CollaborativeFilter) -> None:
@@ -124,6 +132,13 @@ def test_what_cannot_be_used_is_refused(model: CollaborativeFilter) -> None:
         model.recommend(table(USES), 0)
     with pytest.raises(InvalidInput, match="n_factors was 0"):
         FilterSettings(n_factors=0)
+    with pytest.raises(InvalidInput, match="finite numbers"):
+        FilterSettings(user_exponent=float("nan"))
+
+
+def test_settings_that_are_no_numbers_never_load(model: CollaborativeFilter) -> None:
+    with pytest.raises(Damaged):
+        CollaborativeFilter.from_parts(model.arrays(), {"settings": {"user_exponent": "half"}, "n_items": 9})
 
 
 @given(
