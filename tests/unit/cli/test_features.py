@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from quikapp_ml.bootstrap import open_model_registry
+from quikapp_ml.cli import app
+from quikapp_ml.errors import NotFound
+from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake import open_lake
+from quikapp_ml.stores.registry.base import NewVersion
+
+NAME = "quikapp_ml.features.people"
+COLUMNS = pa.schema([("id", pa.string()), ("n", pa.int64())])
+VIEW_TABLE = "quikapp_ml.features.user_activity"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("QUIKAPP_ML_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return Settings.from_environment()
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["features", *arguments])
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+def test_a_table_is_published_and_again_without_a_write(settings: Settings) -> None:
+    lake = open_lake(settings.lake_path)
+    lake.ensure(FeatureTable(NAME, ("id",), columns=COLUMNS).declared())
+    lake.merge(NAME, pa.Table.from_pylist([{"id": "a", "n": 1}, {"id": "b", "n": 2}], schema=COLUMNS), ("id",))
+    assert "entities written: 2" in run("publish", NAME)
+    lake.merge(NAME, pa.Table.from_pylist([{"id": "b", "n": 3}], schema=COLUMNS), ("id",))
+    assert "entities written: 1" in run("publish", NAME)
+    assert "entities written: 0" in run("publish", NAME, "--overwrite")
+
+
+def test_lineage_shows_both_directions(settings: Settings, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "card.md").write_text("A model.")
+    versions = {VIEW_TABLE: 7, NAME: 3}
+    kind = "quikapp_ml.models.ranking:ContentRanker"
+    open_model_registry(settings).register(NewVersion("ranker", model, kind, "1.0.0", table_versions=versions))
+    for asked in ("user_activity", VIEW_TABLE):
+        shown = run("lineage", asked)
+        assert [word in shown for word in (VIEW_TABLE, " 7 ", "ranker 1", NAME)] == [True, True, True, False]
+    assert all(word in run("lineage", "ranker") for word in (VIEW_TABLE, NAME, " 3 ", "ranker 1"))
+    assert "no model version learnt from user_reputation" in run("lineage", "user_reputation")
+    with pytest.raises(NotFound, match="no table, feature view or model 'moods'"):
+        run("lineage", "moods")
