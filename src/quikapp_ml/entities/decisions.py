@@ -78,10 +78,12 @@ class RankAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A place in a text: characters `start` to `end` (exclusive)."""
+    """A place in a text: code points `start` to `end` (exclusive), and in answers also as browsers count, in UTF-16."""
 
     start: int
     end: int
+    utf16_start: int | None = None
+    utf16_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

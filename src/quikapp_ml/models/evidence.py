@@ -11,10 +11,16 @@ STRONG = 0.4
 """A token counts as strong from this weight on, either way."""
 MAX_SPANS = 20
 _QUOTED_LETTERS = 60
+_SAYS_OF_TRICK = {
+    "cloaked_link": "the text of a link shows another site than the one it leads to",
+    "look_alike_link": "a link is written to be taken for a well-known site",
+    "short_link": "a link hides where it leads behind a shortener",
+}
 _SIGNAL_OF_KIND = {
     "plain": "phrase", "word": "phrase", "link": "link", "email": "link", "mention": "mention", "broadcast": "mention",
     "code": "code", "channel": "reference", "reference": "reference", "money": "money", "number": "number",
     "shortcode": "emoji", "emoticon": "emoji", "exclamation": "punctuation", "ellipsis": "punctuation",
+    **{signal: signal for signal in _SAYS_OF_TRICK},
 }  # fmt: skip
 
 
@@ -30,6 +36,8 @@ class Phrase:
     def evidence(self) -> Evidence:
         """As an answer shows it."""
         kind = "spam than in ordinary messages" if self.weight > 0 else "ordinary messages than in spam"
+        if self.signal in _SAYS_OF_TRICK and self.weight > 0:
+            return Evidence(self.signal, self.weight, _SAYS_OF_TRICK[self.signal], tuple(self.spans))
         place = "" if len(self.spans) == 1 else f", here {len(self.spans)} times"
         return Evidence(self.signal, self.weight, f"“{self.quoted}” is more common in {kind}{place}", tuple(self.spans))
 
@@ -37,7 +45,7 @@ class Phrase:
 def phrases_of(text: str, tokens: Tokens, shares: Floats) -> list[Phrase]:
     """The strong phrases of a text, the heaviest first. `shares` (n_tokens,) is what each token weighs."""
     found: dict[tuple[str, ...], Phrase] = {}
-    for first, last in _runs(shares.tolist()):
+    for first, last in _runs(shares.tolist(), tokens.kinds):
         key = tuple(tokens.texts[first : last + 1])
         start, end = tokens.starts[first], max(tokens.ends[first : last + 1])
         if key not in found:
@@ -58,17 +66,18 @@ def without(text: str, spans: Sequence[Span]) -> str:
     return "".join([*kept, text[at:]])
 
 
-def _runs(shares: Sequence[float]) -> list[tuple[int, int]]:
-    """First and last position of strong tokens in a row that weigh in the same direction."""
+def _runs(shares: Sequence[float], kinds: Sequence[str]) -> list[tuple[int, int]]:
+    """First and last position of strong tokens in a row that weigh in the same direction; tricks stand alone."""
     runs: list[tuple[int, int]] = []
     previous = 0
     for position, share in enumerate(shares):
         direction = (share >= STRONG) - (share <= -STRONG)
-        if direction and direction == previous:
+        is_trick = kinds[position] in _SAYS_OF_TRICK
+        if direction and direction == previous and not is_trick:
             runs[-1] = (runs[-1][0], position)
         elif direction:
             runs.append((position, position))
-        previous = direction
+        previous = 0 if is_trick else direction
     return runs
 
 

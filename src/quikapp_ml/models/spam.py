@@ -20,7 +20,7 @@ from quikapp_ml.models.behaviour import (
 )
 from quikapp_ml.models.evidence import Phrase, phrases_of, without
 from quikapp_ml.models.hashing import Hashing, bag_of
-from quikapp_ml.models.text import tokenise
+from quikapp_ml.models.reading import reading_tokens, with_utf16
 
 ABUSE_LABELS = ("offensive", "hate")
 MAX_SPAM_PHRASES = 5
@@ -97,7 +97,7 @@ class SpamClassifier(Model):
 
         Raises InvalidInput on unknown names and on numbers that are negative or not finite.
         """
-        tokens = tokenise(content)
+        tokens = reading_tokens(content)
         behaviour = behaviour_values(author or {}, tokens)
         bag = bag_of(tokens, self.hashing)
         shares = bag.token_shares(self.text_weights_[bag.buckets].astype(float) * bag.values, len(tokens))
@@ -117,14 +117,14 @@ class SpamClassifier(Model):
             probability=logistic(logit),
             logit=logit,
             bias=self.bias_,
-            evidence=tuple(evidence),
+            evidence=with_utf16(content, evidence),
             abuse={label: logistic(float(score)) for label, score in zip(ABUSE_LABELS, abuse, strict=True)},
             behaviour=behaviour,
         )
 
     def logit(self, content: str, author: Mapping[str, float] | None = None) -> float:
         """The logit of `check` (to rounding), without the work of explaining it."""
-        tokens = tokenise(content)
+        tokens = reading_tokens(content)
         bag = bag_of(tokens, self.hashing)
         of_text = float(self.text_weights_[bag.buckets].astype(float) @ bag.values)
         signals = behaviour_signals(behaviour_values(author or {}, tokens))

@@ -14,6 +14,7 @@ from quikapp_ml.entities.questions import SpamQuestion
 from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
+from quikapp_ml.models.reading import with_utf16
 from quikapp_ml.models.spam import ABUSE_LABELS, SpamClassifier, SpamVerdict, logistic
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.loading import ModelHost
@@ -96,6 +97,6 @@ def action_for(probability: float, abuse: Mapping[str, float]) -> SpamAction:
 
 def check_by_rules(content: str) -> SpamVerdict:
     """The verdict of the rules; they know nothing of behaviour and abuse."""
-    evidence = rule_evidence(content)
+    evidence = with_utf16(content, rule_evidence(content))
     logit = math.fsum([RULES_BIAS, *(sign.weight for sign in evidence)])
     return SpamVerdict(logistic(logit), logit, RULES_BIAS, evidence, dict.fromkeys(ABUSE_LABELS, 0.0), {})

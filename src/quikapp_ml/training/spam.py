@@ -14,8 +14,9 @@ from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.behaviour import behaviour_signals, behaviour_values
 from quikapp_ml.models.hashing import Hashing, bag_of
+from quikapp_ml.models.reading import reading_tokens
 from quikapp_ml.models.spam import SpamClassifier
-from quikapp_ml.models.text import LINK, tokenise
+from quikapp_ml.models.text import LINK
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS, SPAM_LABELS
 from quikapp_ml.training.linear import Fitted, Hold, design_of, fit_binary
@@ -91,7 +92,7 @@ class SpamRecipe(Recipe[SpamClassifier, SpamExamples]):
         rehearsed = rehearsal()
         contents, authors = [*examples.contents, *rehearsed], [*examples.authors, *({} for _ in rehearsed)]
         signals = [
-            behaviour_signals(behaviour_values(author, tokenise(content)))
+            behaviour_signals(behaviour_values(author, reading_tokens(content)))
             for content, author in zip(contents, authors, strict=True)
         ]
         bags = text_design(contents, previous.hashing)
@@ -114,7 +115,7 @@ class SpamRecipe(Recipe[SpamClassifier, SpamExamples]):
     def evaluate(self, model: SpamClassifier, examples: SpamExamples) -> dict[str, float]:
         """Average precision, beside chance (the share of spam) and the number of links as a score."""
         logits = np.array([model.logit(*one) for one in zip(examples.contents, examples.authors, strict=True)])
-        links = np.array([float(tokenise(content).texts.count(LINK)) for content in examples.contents])
+        links = np.array([float(reading_tokens(content).texts.count(LINK)) for content in examples.contents])
         measures = with_interval(self.metric, average_precision, examples.targets, logits)
         ham = logits[examples.targets == 0]
         return {
@@ -133,7 +134,7 @@ def rehearsal() -> list[str]:
 
 def text_design(contents: Sequence[str], hashing: Hashing) -> Any:
     """Sparse matrix of the texts' features, shape (n_texts, n_buckets)."""
-    return design_of([bag_of(tokenise(content), hashing) for content in contents], 1 << hashing.bits)
+    return design_of([bag_of(reading_tokens(content), hashing) for content in contents], 1 << hashing.bits)
 
 
 class _Collector:

@@ -1,0 +1,83 @@
+"""A whole text, read."""
+
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quikapp_ml.models.reading import TRICKS, read, reading_tokens
+from quikapp_ml.models.text import tokenise
+
+ODD = ["f r e e", "f\u200br", "&#102;", "fr33", "frее", "e\u0301", "𝓯", "<b></b>", "*", "<http://a.ru|b.com>",
+       "http://", "`x`",
+       "\u202e", "aaa", "👍🏽", "ﬃ", "İ", "[.]", "hxxp://", " ", "\n> ", "_", ".", "|", ">", "\ud800",
+       "http://bit.ly/a"]  # fmt: skip
+TEXTS = st.one_of(st.text(max_size=150), st.lists(st.sampled_from(ODD), max_size=40).map("".join))
+PROSE = st.lists(
+    st.sampled_from(["We", "have", "deployed", "the", "new", "version,", "please", "look.", "committee", "am", "(ok)"])
+).map(" ".join)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+def test_every_place_lies_in_the_text_and_the_map_never_falls(text: str) -> None:
+    reading = read(text)
+    places = [reading.mapped.span(n, n + 1) for n in range(len(reading.text))]
+    assert all(0 <= start < end <= len(text) for start, end in places)
+    assert places == sorted(places)
+    assert [end for _, end in places] == sorted(end for _, end in places)
+    spans = [*reading.code, *reading.quotes, *((link.start, link.end) for link in reading.links)]
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+def test_tokens_lie_in_the_text_in_order(text: str) -> None:
+    tokens = reading_tokens(text)
+    assert all(0 <= start < end <= len(text) for start, end in zip(tokens.starts, tokens.ends, strict=True))
+    assert tokens.starts == sorted(tokens.starts)
+
+
+@given(PROSE)
+def test_plain_prose_is_left_alone(text: str) -> None:
+    assert read(text).mapped.starts is None
+    assert reading_tokens(text) == tokenise(text)
+
+
+def test_code_and_quotes_are_kept_apart() -> None:
+    text = "see `f r e e` please\n> quoted\n&gt; again"
+    reading = read(text)
+    assert [text[slice(*place)] for place in reading.code] == ["`f r e e`"]
+    assert [text[slice(*place)] for place in reading.quotes] == ["> quoted", "&gt; again"]
+    assert "`f r e e`" in reading.text
+
+
+def test_disguised_words_are_tokens_at_their_original_places() -> None:
+    text = "get f\u200br\u200bее c.a.s.h"
+    tokens = reading_tokens(text)
+    originals = [text[start:end] for start, end in zip(tokens.starts, tokens.ends, strict=True)]
+    assert tokens.texts == ["get", "free", "cash"]
+    assert originals == ["get", "f\u200br\u200bее", "c.a.s.h"]
+
+
+def test_a_trick_is_a_token_at_its_link() -> None:
+    tokens = reading_tokens("hi <http://evil.ru|google.com>")
+    assert TRICKS["cloaked_link"] in tokens.texts
+    assert tokens.starts[tokens.texts.index(TRICKS["cloaked_link"])] == 3
+
+
+@pytest.mark.parametrize(
+    "piece", ["we have deployed it, please look. ", "f r e e ", "fr33 ", "é", "а", "a_", "<a", "&am", "a-", "`a"]
+)
+def test_time_is_linear(piece: str) -> None:
+    def seconds(length: int) -> float:
+        text = (piece * length)[:length]
+        taken = []
+        for _ in range(3):
+            started = perf_counter()
+            read(text)
+            taken.append(perf_counter() - started)
+        return min(taken)
+
+    assert seconds(40_000) < 0.5  # a few ms; in quadratic time it would be many seconds
