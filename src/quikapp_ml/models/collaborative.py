@@ -88,7 +88,7 @@ class CollaborativeFilter(Model):
         by_user, way_in = users ** (-2 * self.settings.user_exponent), items**-self.settings.item_exponent
         way_out = items**-self.settings.way_out_exponent
         # The weight of the factors is to mean the same under all exponents: as much goes through as with 0.5 each.
-        share = _let_through(seen, 1 / users, items**-0.5, items**-0.5) / _let_through(seen, by_user, way_in, way_out)
+        share = _let_through(seen, users**-1.0, items**-0.5, items**-0.5) / _let_through(seen, by_user, way_in, way_out)
         self._way_in = (sparse.diags_array(by_user * share) @ seen @ sparse.diags_array(way_in)).T.tocsr()
         self._way_out = (seen @ sparse.diags_array(way_out)).tocsr()
         self._root_degrees = np.sqrt(items)
