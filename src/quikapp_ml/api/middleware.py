@@ -127,7 +127,7 @@ class BodyGuard:
             await self._app(scope, receive, send)
             return
         max_bytes = scope["app"].state.service.settings.max_body_bytes
-        limits = FILE_LIMITS if scope["path"].startswith(FILES_PATH) else (max_bytes, self._body_seconds)
+        limits = FILE_LIMITS if scope.get("path", "").startswith(FILES_PATH) else (max_bytes, self._body_seconds)
         guarded = _GuardedBody(Headers(scope=scope), receive, send, *limits)
         await self._app(scope, guarded.receive, guarded.send)
 
