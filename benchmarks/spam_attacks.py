@@ -3,8 +3,8 @@
     python benchmarks/spam_attacks.py DATA [--model FOLDER] [--chat FILE.zip] [--sample N]
 
 DATA is the folder with `spam/*.tsv.gz`; the parts that training holds out are attacked. Recall is the share of all
-spam at or above 0.5, by the text alone. A Slack export and generated lines of the sample workspace, talk and look-alikes
-of spam, are taken for ordinary: how many are blocked or flagged. The last line is JSON.
+spam at or above 0.5, by the text alone. A Slack export and generated lines of the sample workspace, talk and what only
+looks like spam, are taken for ordinary: how many are blocked or flagged. The last line is JSON.
 """
 
 import argparse
