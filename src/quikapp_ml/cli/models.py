@@ -85,7 +85,7 @@ def rollback(
     to: Annotated[int | None, typer.Option(help="Version number; not given: the champion before.")] = None,
 ) -> None:
     """Let the champion before answer again, or the version given; running services follow."""
-    before = to or version_before(moves_of(_lake(), name, CHAMPION))
+    before = to if to is not None else version_before(moves_of(_lake(), name, CHAMPION))
     if before is None:
         raise NotFound(f"no champion of {name!r} before the one of now is recorded; name a version: --to NUMBER")
     _move(_version(name, before), CHAMPION, why)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.lake.tables import PROMOTIONS
 from quikapp_ml.stores.registry.base import ModelVersion
+from quikapp_ml.training.alias_moves import moves_of
 from quikapp_ml.training.expectations import Expectation, InRange
 from quikapp_ml.training.promotion import decide, promote
 from quikapp_ml.training.quality import check_tables
@@ -185,6 +186,9 @@ class TestPromoting:
         promote("threshold", trained, lake, NOW)
         assert aliases(trained) == {1: (), 2: ("champion",)}
         assert lake.read(PROMOTIONS.name).num_rows == 1
+        (move,) = moves_of(lake, "threshold", "champion")
+        assert (move.who, move.from_version, move.to_version) == ("model_deployment", 1, 2)
+        assert move.evidence["table_versions"] == {READINGS.name: 1}
 
 
 class Worse(ThresholdRecipe):
