@@ -73,3 +73,11 @@ def test_below_stays_below(rest: str) -> None:
 def test_below_refuses_what_leads_out(rest: str) -> None:
     with pytest.raises(InvalidInput):
         below(Path("/tmp/some/folder"), rest)
+
+
+def test_a_file_may_be_larger_than_other_bodies(ask: Ask) -> None:
+    _, root = run_root(ask, "large")
+    content = b"x" * (9 * 1024**2)
+    assert ask("PUT", f"fs/files/{root}/large.bin", content=content).status_code == 204
+    assert ask("HEAD", f"fs/files/{root}/large.bin").headers["content-length"] == str(len(content))
+    assert ask("POST", "mlflow/runs/search", content=content).status_code == 413
