@@ -65,7 +65,7 @@ class OnlineFeatures:
         return self._require(view).matrix(keys, now, names)
 
     def touched(self, view: str, keys: Sequence[tuple[str, ...]]) -> list[float | None]:
-        """When each entity was touched last, unix seconds: NaN where its record keeps no time, None without a record."""
+        """When each entity was touched last, unix seconds: NaN where its record has no time, None without a record."""
         return self._require(view).touched(keys)
 
     @property

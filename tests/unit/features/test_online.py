@@ -267,8 +267,8 @@ def test_every_declared_view_counts_something() -> None:
 
 
 def test_when_an_entity_was_touched_and_what_is_newest_survive_a_restart() -> None:
+    assert OnlineFeatures().newest_at is None
     features = OnlineFeatures()
-    assert features.newest_at is None
     done: tuple[tuple[float, ActivityKind], ...] = ((1_000.0, "posted"), (500.0, "posted"), (2_000.0, "replied"))
     for at, kind in done:
         features.apply(Activity(at=at, kind=kind, user_id="U1", channel_id="C1"))

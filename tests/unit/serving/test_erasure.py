@@ -17,7 +17,8 @@ QUARANTINE = Table("quikapp_ml.quality.quarantine", pa.schema([("row", pa.string
 def lake() -> Lake:
     lake = MemoryLake()
     write(lake, EVENTS, *[event(*one) for one in (
-        ("e1", "message", "U1", "m1", "my secret"), ("e2", "message", "U2", "m2", "ask <@U1>, not <@U12> or U1.5. Thanks, U1."),
+        ("e1", "message", "U1", "m1", "my secret"),
+        ("e2", "message", "U2", "m2", "ask <@U1>, not <@U12> or U1.5. Thanks, U1."),
         ("e3", "reaction", "U2", "m1", None), ("e4", "message", "U12", "m3", "another secret"),
         ("e5", "read", "U1", None, None),
     )])  # fmt: skip
