@@ -13,9 +13,11 @@ from quikapp_ml.stores.registry.late import LateRegistry
 SCHEMES = ("databricks", "http", "https", "memory", "postgresql", "sqlite")
 ALLOWED = "sqlite:///path, postgresql://…, http(s)://…, databricks or memory://"
 
-# Set before MLflow is imported anywhere: it reports its use to its makers unless told not to, and tells of every step.
+# Set before MLflow is imported anywhere: it reports its use to its makers unless told not to, and tells of every step;
+# where somebody has installed tqdm, it also draws bars into logs.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 def open_registry(tracking_uri: str, experiment: str, artifact_root: Path) -> ModelRegistry:
