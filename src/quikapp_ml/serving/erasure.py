@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,12 +32,21 @@ class Erasure:
         self._named = re.compile(rf"(?<![\w.-]){re.escape(user_id)}(?![\w-]|\.\w)")
 
     def run(self) -> dict[str, int]:
-        """Rewrite every table that holds the person, and return how many rows of each went or were changed."""
-        names = [name for name in self._lake.names() if name != AUDIT.name]
-        messages = self._messages() if EVENTS.name in names else pa.array([], pa.string())
-        # The events come last: what else is to go is known from them, also to a second run after a cut.
-        ordered = sorted(names, key=lambda name: name == EVENTS.name)
-        changed = {name: self._rewrite(name, messages) for name in ordered}
+        """Rewrite every table that holds the person, and return how many rows of each went or were changed.
+
+        The events come last: what else is to go is known from them, also to a second run after a cut. Older versions
+        are vacuumed, for they hold the person, too.
+        """
+        self._lake.ensure(EVENTS)
+        others = [name for name in self._lake.names() if name not in (AUDIT.name, EVENTS.name)]
+        messages = self._messages()
+        events, n_events = self._cleaned(EVENTS.name, messages)
+        changed = {name: self._rewrite(name, *self._cleaned(name, messages)) for name in others}
+        if n_events or any(changed.values()):
+            for name in others:
+                self._lake.vacuum(name, timedelta(0))
+        changed[EVENTS.name] = self._rewrite(EVENTS.name, events, n_events)
+        self._lake.vacuum(EVENTS.name, timedelta(0))
         return {name: count for name, count in changed.items() if count}
 
     def _messages(self) -> pa.Array:
@@ -44,15 +54,18 @@ class Erasure:
         theirs = pc.and_(pc.equal(events["type"], "message"), pc.equal(events["user_id"], self._user_id))
         return _message_keys(events.filter(theirs)).combine_chunks()
 
-    def _rewrite(self, name: str, messages: pa.Array) -> int:
+    def _rewrite(self, name: str, kept: pa.Table, count: int) -> int:
+        if count:
+            self._lake.overwrite(name, kept)
+        return count
+
+    def _cleaned(self, name: str, messages: pa.Array) -> tuple[pa.Table, int]:
+        """The table without the person, and how many rows went or were changed."""
         rows = self._lake.read(name)
         kept = rows if name == DECISIONS.name else rows.filter(pc.invert(self._goes(name, rows, messages)))
         kept, n_blanked = self._without_inputs(kept) if name == DECISIONS.name else (kept, 0)
         kept, n_renamed = self._without_mentions(kept)
-        count: int = rows.num_rows - kept.num_rows + n_blanked + n_renamed
-        if count:
-            self._lake.overwrite(name, kept)
-        return count
+        return kept, rows.num_rows - kept.num_rows + n_blanked + n_renamed
 
     def _goes(self, name: str, rows: pa.Table, messages: pa.Array) -> pa.ChunkedArray:
         """Which rows are the person's, or about a message of theirs."""

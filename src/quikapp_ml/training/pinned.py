@@ -1,6 +1,7 @@
 """A lake that stands still: what is read is what was there when it was pinned."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 import pyarrow as pa
 
@@ -82,6 +83,10 @@ class PinnedLake(Lake):
         raise _read_only(name)
 
     def compact(self, name: str) -> None:
+        """Refused."""
+        raise _read_only(name)
+
+    def vacuum(self, name: str, keep: timedelta) -> None:  # noqa: ARG002 the same for all lakes
         """Refused."""
         raise _read_only(name)
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -111,6 +111,13 @@ class Lake(ABC):
     @abstractmethod
     def compact(self, name: str) -> None:
         """Rewrite small files into large ones; rows and older versions stay readable."""
+
+    @abstractmethod
+    def vacuum(self, name: str, keep: timedelta) -> None:
+        """Delete what only versions need that were replaced longer ago than `keep` (in whole hours, rounded up).
+
+        Reading such a version raises NotFound from then on. Raises NotFound without the table.
+        """
 
     @abstractmethod
     def uri(self, name: str) -> str:

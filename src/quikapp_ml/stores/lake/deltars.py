@@ -4,9 +4,11 @@ References: Delta Transaction Protocol, https://github.com/delta-io/delta/blob/m
 """
 
 import logging
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import deltalake
@@ -31,6 +33,8 @@ from quikapp_ml.stores.lake.secrecy import cause, without_keys
 from quikapp_ml.stores.lake.tables import CATALOG
 
 logger = logging.getLogger(__name__)
+
+_FILE_IS_GONE = re.compile(r"Object at location .* not found", re.DOTALL)
 
 T = TypeVar("T")
 
@@ -112,7 +116,8 @@ class DeltaLake(Lake):
             # delta-rs's own query engine reads many small files several times faster than `to_pyarrow_table`, and it
             # reads tables with deletion vectors, which the latter refuses.
             quoted = ", ".join(_quoted(column) for column in chosen)
-            rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {quoted} FROM rows"))  # noqa: S608
+            with _no_longer_kept(name, version):
+                rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {quoted} FROM rows"))  # noqa: S608
             return rows.cast(pa.schema([existing.field(column) for column in chosen]))
 
     def version(self, name: str) -> int:
@@ -137,6 +142,15 @@ class DeltaLake(Lake):
     def compact(self, name: str) -> None:
         """Rewrite small files into large ones."""
         self._again(name, lambda: self._open(name).optimize.compact())
+
+    def vacuum(self, name: str, keep: timedelta) -> None:
+        """Delete the files of older versions; what no version names is left alone: a commit may need it."""
+        hours = math.ceil(keep / timedelta(hours=1))
+
+        def vacuum_once() -> None:
+            self._open(name).vacuum(hours, dry_run=False, enforce_retention_duration=False)
+
+        self._again(name, vacuum_once)
 
     def uri(self, name: str) -> str:
         """URL of the table's files. Raises NotFound without the table."""
@@ -256,6 +270,19 @@ def _storage(name: str) -> Iterator[None]:
         raise _Overtaken(without_keys(str(error))) from cause(error)
     except (DeltaError, pa.ArrowException, OSError) as error:
         raise StorageFailed(f"table {name}: {without_keys(str(error))}") from cause(error)
+
+
+@contextmanager
+def _no_longer_kept(name: str, version: int | None) -> Iterator[None]:
+    """Tell a vacuumed version from a damaged table: only of an older version may files be gone."""
+    try:
+        yield
+    except (DeltaError, pa.ArrowException, OSError) as error:
+        if version is None or not _FILE_IS_GONE.search(str(error)):
+            raise
+        raise NotFound(f"version {version} of table {name} is no longer kept: its files were vacuumed") from cause(
+            error
+        )
 
 
 def _quoted(column: str) -> str:

@@ -1,8 +1,10 @@
 """A lake in memory: for tests and replays; every version is kept, nothing survives the process."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from threading import RLock
 
 import pyarrow as pa
@@ -27,6 +29,8 @@ class _Kept:
     commits: list[Commit]
     properties: Mapping[str, str]
     transactions: dict[str, int] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    """Versions that are no longer kept."""
 
     @property
     def newest(self) -> pa.Table:
@@ -126,6 +130,8 @@ class MemoryLake(Lake):
         newest = len(kept.snapshots) - 1
         if version is not None and not 0 <= version <= newest:
             raise NotFound(f"table {name} has no version {version}; the newest is {newest}")
+        if version in kept.gone:
+            raise NotFound(f"version {version} of table {name} is no longer kept")
         rows = kept.snapshots[newest if version is None else version]
         return rows.select(chosen_columns(columns, rows.schema, name))
 
@@ -144,6 +150,16 @@ class MemoryLake(Lake):
     def compact(self, name: str) -> None:
         """Memory has no small files."""
         self._require(name)
+
+    def vacuum(self, name: str, keep: timedelta) -> None:
+        """Forget versions that were replaced longer ago."""
+        with self._lock:
+            kept = self._require(name)
+            last = datetime.now(UTC) - timedelta(hours=math.ceil(keep / timedelta(hours=1)))
+            for older, newer in pairwise(kept.commits):
+                if newer.time <= last:
+                    kept.gone.add(older.version)
+                    kept.snapshots[older.version] = kept.snapshots[older.version].schema.empty_table()
 
     def uri(self, name: str) -> str:
         """Refused: an engine finds no files here."""
