@@ -6,14 +6,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
 from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.feature_store.publishing import publish_newest
-from quikapp_ml.feature_store.tables import FeatureTable, read_feature_table
+from quikapp_ml.feature_store.tables import read_newest
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.jobs import feature_engineering
@@ -90,13 +89,8 @@ def publish(
     """Bring the newest values of a feature table to the online store; only what has changed is written."""
     settings = Settings.from_environment()
     lake = open_lake(settings.lake_path)
-
-    def newest() -> tuple[FeatureTable, pa.Table]:
-        found = read_feature_table(lake, table)
-        return found, lake.read(table, version=found.version)
-
     with closing(open_online_store(settings.online_url)) as online:
-        n_entities = publish_newest(newest, online, lambda: datetime.now(UTC), overwrite)
+        n_entities = publish_newest(lambda: read_newest(lake, table), online, lambda: datetime.now(UTC), overwrite)
     answers.print(f"{table} is published; entities written: {n_entities}", soft_wrap=True)
 
 

@@ -17,7 +17,7 @@ from quikapp_ml.feature_store.joins import named
 from quikapp_ml.feature_store.lookups import FeatureFunction, FeatureLookup, as_names
 from quikapp_ml.feature_store.publishing import OnlineFeatureValues
 from quikapp_ml.feature_store.spec import FeatureSpec
-from quikapp_ml.feature_store.tables import FeatureTable, check_declaration, read_feature_table, rows_for
+from quikapp_ml.feature_store.tables import FeatureTable, check_declaration, read_feature_table, read_newest, rows_for
 from quikapp_ml.feature_store.training_sets import FeatureSource, TrainingSet, add_features, resolve
 from quikapp_ml.models.base import Model
 from quikapp_ml.stores.lake import open_compute
@@ -198,15 +198,11 @@ class FeatureStoreClient:
         if mode not in ("merge", "overwrite"):
             raise InvalidInput(f"mode {mode!r} of publishing table {name} must be 'merge' or 'overwrite'")
         return publishing.publish_newest(
-            lambda: self._newest_rows(name),
+            lambda: read_newest(self._lake, name),
             self._require_online(online_store),
             lambda: datetime.now(UTC),
             overwrite=mode == "overwrite",
         )
-
-    def _newest_rows(self, name: str) -> tuple[FeatureTable, pa.Table]:
-        table = self.get_table(name)
-        return table, self._lake.read(name, version=table.version)
 
     def read_online(
         self,

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from quikapp_ml.errors import Conflict, InvalidInput
 from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.stores.lake.tables import TIME
 from quikapp_ml.stores.online.base import OnlineStore
 from quikapp_ml.stores.online.published import (
     PUBLISHED,
@@ -101,7 +102,7 @@ def _newest_known(table: FeatureTable, rows: pa.Table, now: datetime) -> pa.Tabl
     if table.timestamp_key is None:
         return rows
     clocks = [table.timestamp_key, *([table.known_time_key] if table.known_time_key else [])]
-    limit = pa.scalar(now, pa.timestamp("us", tz="UTC"))
+    limit = pa.scalar(now, TIME)
     for clock in clocks:
         rows = rows.filter(pc.less_equal(rows.column(clock), limit))
     rows = rows.sort_by([(clock, "ascending") for clock in clocks])

@@ -10,11 +10,11 @@ import pyarrow as pa
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.stores.lake.base import Lake, Table
 from quikapp_ml.stores.lake.rows import check_keys, fit_given_rows
+from quikapp_ml.stores.lake.tables import TIME
 
 PROPERTY = "quikapp_ml.feature_table"
 """Property of a Delta table that makes it a feature table: JSON of what is not in its schema."""
 
-_TIME = pa.timestamp("us", tz="UTC")
 _KEY_TYPES = (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_date, pa.types.is_timestamp)
 
 
@@ -87,6 +87,12 @@ def read_feature_table(lake: Lake, name: str) -> FeatureTable:
     )
 
 
+def read_newest(lake: Lake, name: str) -> tuple[FeatureTable, pa.Table]:
+    """The table as it is now, and its rows at that version. Raises NotFound as `read_feature_table`."""
+    table = read_feature_table(lake, name)
+    return table, lake.read(name, version=table.version)
+
+
 def check_declaration(table: FeatureTable) -> None:
     """Refuse a table that could not be looked up rightly. Raises InvalidInput."""
     names, given = table.columns.names, ", ".join(table.columns.names)
@@ -142,7 +148,7 @@ def _check_clocks(table: FeatureTable) -> None:
             "known_time_key=None if every value is known the moment it happens"
         )
     for clock in (table.timestamp_key, known):
-        if clock is not None and table.columns.field(clock).type != _TIME:
+        if clock is not None and table.columns.field(clock).type != TIME:
             raise InvalidInput(
                 f"table {table.name}: column {clock} must be a timestamp; it is {table.columns.field(clock).type}"
             )

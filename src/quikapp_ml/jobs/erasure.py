@@ -1,7 +1,6 @@
 """Erasure of a person from one home: from the tables, and from the state that answers are computed from."""
 
 import logging
-import os
 from contextlib import closing
 
 from quikapp_ml.bootstrap import open_service
@@ -35,7 +34,7 @@ def run(settings: Settings, user_id: str) -> dict[str, int]:
 
 def _bring_to_the_tables(settings: Settings) -> None:
     """What was accepted and waits in the spool is in the tables before they are searched."""
-    service = open_service(settings, os.environ)
+    service = open_service(settings)
     try:
         service.start_intake()
         service.spool.sync()

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 from quikapp_ml.errors import NotFound
 from quikapp_ml.stores.lake.base import Lake, Table, Transaction
-from quikapp_ml.stores.lake.tables import CATALOG
+from quikapp_ml.stores.lake.tables import CATALOG, TIME
 from quikapp_ml.stores.registry.base import ModelRegistry
 
 ALIAS_MOVES = Table(
     name=f"{CATALOG}.models.alias_moves",
     columns=pa.schema(
         [
-            ("moved_at", pa.timestamp("us", tz="UTC")),
+            ("moved_at", TIME),
             ("who", pa.string()),
             ("model", pa.string()),
             ("alias", pa.string()),

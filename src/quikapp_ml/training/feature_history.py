@@ -14,10 +14,9 @@ from quikapp_ml.feature_store.tables import FeatureTable
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.base import FeatureView
 from quikapp_ml.stores.lake.base import Lake, Table
-from quikapp_ml.stores.lake.tables import CATALOG
+from quikapp_ml.stores.lake.tables import CATALOG, TIME
 
 HAPPENED, KNOWN = "as_of", "ingest_time"
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 def feature_table(view: FeatureView) -> Table:
@@ -25,8 +24,8 @@ def feature_table(view: FeatureView) -> Table:
     types = {
         **dict.fromkeys(view.entity_key, pa.string()),
         **dict.fromkeys(view.features, pa.float64()),
-        HAPPENED: _TIME,
-        KNOWN: _TIME,
+        HAPPENED: TIME,
+        KNOWN: TIME,
     }
     return FeatureTable(
         name=f"{CATALOG}.features.{view.name}",
@@ -44,12 +43,12 @@ FEATURE_TABLES: Mapping[str, Table] = {view.name: feature_table(view) for view i
 
 def add_values(lake: Lake, table: Table, values: pa.Table, built_at: datetime, keep: timedelta) -> int:
     """Add the values of one build, forget builds that are older than `keep`, and return the table's version."""
-    rows = values.append_column(pa.field(KNOWN, _TIME), pa.array([built_at] * values.num_rows, _TIME))
+    rows = values.append_column(pa.field(KNOWN, TIME), pa.array([built_at] * values.num_rows, TIME))
     lake.ensure(table)
     if not _has_older(lake, table.name, built_at - keep):
         return lake.append(table.name, rows)
     past = lake.read(table.name)
-    kept = past.filter(pc.greater_equal(past[HAPPENED], pa.scalar(built_at - keep, _TIME)))
+    kept = past.filter(pc.greater_equal(past[HAPPENED], pa.scalar(built_at - keep, TIME)))
     whole = [part.select(table.columns.names).cast(table.columns) for part in (kept, rows)]
     return lake.overwrite(table.name, pa.concat_tables(whole))
 

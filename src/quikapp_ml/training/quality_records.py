@@ -6,10 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from quikapp_ml.stores.lake.base import Lake, Table
-from quikapp_ml.stores.lake.tables import CATALOG
+from quikapp_ml.stores.lake.tables import CATALOG, TIME
 
 PASSED, FAILED, QUARANTINED = "passed", "failed", "quarantined"
-_TIME = pa.timestamp("us", tz="UTC")
 
 QUALITY_RESULTS = Table(
     name=f"{CATALOG}.quality.results",
@@ -22,7 +21,7 @@ QUALITY_RESULTS = Table(
             ("n_rows", pa.int64()),
             ("n_failed", pa.int64()),
             ("status", pa.string()),
-            ("checked_at", _TIME),
+            ("checked_at", TIME),
         ]
     ),
     key=("run_id", "table_name", "expectation"),
@@ -37,7 +36,7 @@ QUARANTINE = Table(
             ("table_version", pa.int64()),
             ("reason", pa.string()),
             ("row", pa.string()),
-            ("quarantined_at", _TIME),
+            ("quarantined_at", TIME),
         ]
     ),
     key=("table_name", "table_version", "reason", "row"),

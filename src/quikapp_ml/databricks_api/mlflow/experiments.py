@@ -7,7 +7,7 @@ from mlflow.entities import ExperimentTag
 from mlflow.protos import service_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
-from quikapp_ml.databricks_api.mlflow.operations import Operation, page_into
+from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, page_into, search_arguments
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import FeatureDisabled, NotFound
 
@@ -33,13 +33,7 @@ def _get_by_name(stores: Stores, asked: Any) -> Any:
 
 
 def _search(stores: Stores, asked: Any) -> Any:
-    found = stores.tracking.search_experiments(
-        view_type=asked.view_type or pb.ACTIVE_ONLY,
-        max_results=asked.max_results,
-        filter_string=asked.filter or None,
-        order_by=list(asked.order_by),
-        page_token=asked.page_token or None,
-    )
+    found = stores.tracking.search_experiments(view_type=asked.view_type or pb.ACTIVE_ONLY, **search_arguments(asked))
     response = pb.SearchExperiments.Response()
     return page_into(found, response.experiments, response)
 
@@ -72,7 +66,7 @@ def _delete_tag(stores: Stores, asked: Any) -> Any:
 
 def _shown(body: dict[str, Any]) -> dict[str, Any]:
     """Experiments with the place of their files as clients are told it."""
-    for each in [*body.get("experiments", []), *([body["experiment"]] if "experiment" in body else [])]:
+    for each in entities_in(body, "experiments", "experiment"):
         if each["artifact_location"].startswith("file:"):
             each["artifact_location"] = f"{artifact_uris.ROOT}/{each['experiment_id']}"
     return body

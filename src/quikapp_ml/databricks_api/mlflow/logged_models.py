@@ -7,7 +7,7 @@ from mlflow.entities import LoggedModelParameter, LoggedModelStatus, LoggedModel
 from mlflow.protos import service_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
-from quikapp_ml.databricks_api.mlflow.operations import Operation, page_into
+from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, page_into
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 
 
@@ -71,7 +71,7 @@ def _delete_tag(stores: Stores, asked: Any) -> Any:
 
 def _shown(body: dict[str, Any]) -> dict[str, Any]:
     """Models with the place of their files as clients are told it."""
-    for each in [*body.get("models", []), *([body["model"]] if "model" in body else [])]:
+    for each in entities_in(body, "models", "model"):
         info = each["info"]
         if info.get("artifact_uri", "").startswith("file:"):
             info["artifact_uri"] = artifact_uris.shown(

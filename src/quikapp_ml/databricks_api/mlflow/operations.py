@@ -77,6 +77,21 @@ def optional(message: Any, name: str) -> Any:
     return getattr(message, name) if message.HasField(name) else None
 
 
+def search_arguments(asked: Any) -> dict[str, Any]:
+    """What all searches of MLflow's stores are asked with: filter, order and page."""
+    return {
+        "filter_string": asked.filter or None,
+        "max_results": asked.max_results,
+        "order_by": list(asked.order_by),
+        "page_token": asked.page_token or None,
+    }
+
+
+def entities_in(body: Mapping[str, Any], plural: str, singular: str) -> list[dict[str, Any]]:
+    """The entities of an answer, be it a page of them or one."""
+    return [*body.get(plural, []), *([body[singular]] if singular in body else [])]
+
+
 def page_into(items: Any, target: Any, response: Any) -> Any:
     """Put a page of entities into a response, with the token of the next one."""
     target.extend([each.to_proto() for each in items])

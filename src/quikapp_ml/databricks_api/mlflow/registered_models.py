@@ -6,7 +6,7 @@ from typing import Any
 from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.protos import model_registry_pb2 as pb
 
-from quikapp_ml.databricks_api.mlflow.operations import Operation, optional
+from quikapp_ml.databricks_api.mlflow.operations import Operation, optional, search_arguments
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 
 
@@ -37,12 +37,7 @@ def _delete(stores: Stores, asked: Any) -> Any:
 
 
 def _search(stores: Stores, asked: Any) -> Any:
-    found = stores.models.search_registered_models(
-        filter_string=asked.filter or None,
-        max_results=asked.max_results,
-        order_by=list(asked.order_by),
-        page_token=asked.page_token or None,
-    )
+    found = stores.models.search_registered_models(**search_arguments(asked))
     models = [model_proto(stores, each) for each in found]
     return pb.SearchRegisteredModels.Response(registered_models=models, next_page_token=found.token or None)
 
@@ -118,12 +113,7 @@ def _delete_version(stores: Stores, asked: Any) -> Any:
 
 
 def _search_versions(stores: Stores, asked: Any) -> Any:
-    found = stores.models.search_model_versions(
-        filter_string=asked.filter or None,
-        max_results=asked.max_results,
-        order_by=list(asked.order_by),
-        page_token=asked.page_token or None,
-    )
+    found = stores.models.search_model_versions(**search_arguments(asked))
     versions = [version_proto(stores, each) for each in found]
     return pb.SearchModelVersions.Response(model_versions=versions, next_page_token=found.token or None)
 

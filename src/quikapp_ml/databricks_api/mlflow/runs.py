@@ -7,7 +7,7 @@ from mlflow.entities import DatasetInput, LoggedModelOutput, Metric, Param, RunT
 from mlflow.protos import service_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
-from quikapp_ml.databricks_api.mlflow.operations import Operation, optional, page_into
+from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, optional, page_into, search_arguments
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import InvalidInput
 
@@ -45,12 +45,7 @@ def _get(stores: Stores, asked: Any) -> Any:
 def _search(stores: Stores, asked: Any) -> Any:
     view = ViewType.from_proto(asked.run_view_type) if asked.HasField("run_view_type") else ViewType.ACTIVE_ONLY
     found = stores.tracking.search_runs(
-        experiment_ids=list(asked.experiment_ids),
-        filter_string=asked.filter,
-        run_view_type=view,
-        max_results=asked.max_results,
-        order_by=list(asked.order_by),
-        page_token=asked.page_token or None,
+        experiment_ids=list(asked.experiment_ids), run_view_type=view, **search_arguments(asked)
     )
     response = pb.SearchRuns.Response()
     return page_into(found, response.runs, response)
@@ -131,8 +126,8 @@ def _history(stores: Stores, asked: Any) -> Any:
 
 def _shown(body: dict[str, Any]) -> dict[str, Any]:
     """Runs with the place of their files as clients are told it."""
-    runs = [*body.get("runs", []), *([body["run"]] if "run" in body else [])]
-    for info in [*(run["info"] for run in runs), *([body["run_info"]] if "run_info" in body else [])]:
+    infos = [run["info"] for run in entities_in(body, "runs", "run")]
+    for info in [*infos, *([body["run_info"]] if "run_info" in body else [])]:
         if info.get("artifact_uri", "").startswith("file:"):
             info["artifact_uri"] = artifact_uris.shown(artifact_uris.RUN, info["experiment_id"], info["run_id"])
     return body

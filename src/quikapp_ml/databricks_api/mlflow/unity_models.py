@@ -8,7 +8,7 @@ from mlflow.protos import databricks_uc_registry_messages_pb2 as uc
 from mlflow.protos import model_registry_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import registered_models as plain
-from quikapp_ml.databricks_api.mlflow.operations import Operation
+from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 
 
@@ -30,14 +30,10 @@ def _says_where_files_go(_stores: Stores, _asked: Any) -> Any:
 
 
 def _in_unity_words(body: dict[str, Any]) -> dict[str, Any]:
-    versions = [*body.get("model_versions", []), *([body["model_version"]] if "model_version" in body else [])]
-    for version in versions:
+    for version in entities_in(body, "model_versions", "model_version"):
         number = version["version"]
         version["aliases"] = [{"alias": alias, "version": number} for alias in version.get("aliases", [])]
-    for model in [
-        *body.get("registered_models", []),
-        *([body["registered_model"]] if "registered_model" in body else []),
-    ]:
+    for model in entities_in(body, "registered_models", "registered_model"):
         model.pop("latest_versions", None)
     return body
 

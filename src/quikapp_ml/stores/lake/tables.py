@@ -6,7 +6,9 @@ from quikapp_ml.stores.lake.base import Table
 
 CATALOG = "quikapp_ml"
 
-_TIME = pa.timestamp("us", tz="UTC")
+TIME = pa.timestamp("us", tz="UTC")
+"""Type of every time in a table."""
+
 _TEXT = pa.string()
 
 
@@ -17,7 +19,7 @@ def _columns(**types: pa.DataType) -> pa.Schema:
 EVENTS = Table(
     name=f"{CATALOG}.bronze.events",
     columns=_columns(
-        event_id=_TEXT, type=_TEXT, event_time=_TIME, ingest_time=_TIME, user_id=_TEXT, channel_id=_TEXT,
+        event_id=_TEXT, type=_TEXT, event_time=TIME, ingest_time=TIME, user_id=_TEXT, channel_id=_TEXT,
         message_id=_TEXT, thread_id=_TEXT, target_user_id=_TEXT, content=_TEXT, attributes=_TEXT,
     ),
     key=("event_id",),
@@ -28,7 +30,7 @@ EVENTS = Table(
 DECISIONS = Table(
     name=f"{CATALOG}.bronze.decisions",
     columns=_columns(
-        decision_id=_TEXT, kind=_TEXT, decided_at=_TIME, user_id=_TEXT, model_name=_TEXT, model_version=_TEXT,
+        decision_id=_TEXT, kind=_TEXT, decided_at=TIME, user_id=_TEXT, model_name=_TEXT, model_version=_TEXT,
         model_number=pa.int64(), degraded=pa.bool_(), experiment=_TEXT, variant=_TEXT, propensity=pa.float64(),
         request=_TEXT, features=_TEXT, answer=_TEXT, latency_ms=pa.float64(),
     ),
@@ -40,7 +42,7 @@ DECISIONS = Table(
 FEEDBACK = Table(
     name=f"{CATALOG}.bronze.feedback",
     columns=_columns(
-        feedback_id=_TEXT, decision_id=_TEXT, received_at=_TIME, user_id=_TEXT, item_id=_TEXT, action=_TEXT,
+        feedback_id=_TEXT, decision_id=_TEXT, received_at=TIME, user_id=_TEXT, item_id=_TEXT, action=_TEXT,
         value=pa.float64(), comment=_TEXT,
     ),
     key=("feedback_id",),
@@ -50,8 +52,8 @@ FEEDBACK = Table(
 MESSAGES = Table(
     name=f"{CATALOG}.silver.messages",
     columns=_columns(
-        message_id=_TEXT, channel_id=_TEXT, user_id=_TEXT, thread_id=_TEXT, posted_at=_TIME, content=_TEXT,
-        is_bot=pa.bool_(), is_deleted=pa.bool_(), edited_at=_TIME, n_reactions=pa.int64(), n_replies=pa.int64(),
+        message_id=_TEXT, channel_id=_TEXT, user_id=_TEXT, thread_id=_TEXT, posted_at=TIME, content=_TEXT,
+        is_bot=pa.bool_(), is_deleted=pa.bool_(), edited_at=TIME, n_reactions=pa.int64(), n_replies=pa.int64(),
         n_reports=pa.int64(),
     ),
     key=("channel_id", "message_id"),
@@ -61,8 +63,8 @@ MESSAGES = Table(
 ACTIVITIES = Table(
     name=f"{CATALOG}.silver.activities",
     columns=_columns(
-        event_id=_TEXT, event_time=_TIME, ingest_time=_TIME, kind=_TEXT, user_id=_TEXT, channel_id=_TEXT,
-        message_id=_TEXT, other_user_id=_TEXT, value=pa.float64(), other_ingest_time=_TIME,
+        event_id=_TEXT, event_time=TIME, ingest_time=TIME, kind=_TEXT, user_id=_TEXT, channel_id=_TEXT,
+        message_id=_TEXT, other_user_id=_TEXT, value=pa.float64(), other_ingest_time=TIME,
     ),
     key=("event_id", "kind", "other_user_id"),
     comment="Who did what, where, and towards whom: one row for each thing that feature views count.",
@@ -70,14 +72,14 @@ ACTIVITIES = Table(
 
 SPAM_LABELS = Table(
     name=f"{CATALOG}.ml.spam_labels",
-    columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=_TIME),
+    columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=TIME),
     key=("channel_id", "message_id"),
     comment="`spam` where people reported a message as spam, `ham` for ordinary messages that nobody reported.",
 )
 
 SENTIMENT_LABELS = Table(
     name=f"{CATALOG}.ml.sentiment_labels",
-    columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=_TIME),
+    columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=TIME),
     key=("channel_id", "message_id"),
     comment="negative, neutral or positive, read off the reactions that others put on a message.",
 )
@@ -86,7 +88,7 @@ PROMOTIONS = Table(
     name=f"{CATALOG}.ml.promotions",
     columns=_columns(
         model_name=_TEXT, candidate=pa.int64(), champion=pa.int64(), metric=_TEXT, candidate_value=pa.float64(),
-        champion_value=pa.float64(), promoted=pa.bool_(), reason=_TEXT, decided_at=_TIME,
+        champion_value=pa.float64(), promoted=pa.bool_(), reason=_TEXT, decided_at=TIME,
     ),
     key=("model_name", "candidate"),
     comment="What the gate decided about each trained version, and why.",
@@ -95,7 +97,7 @@ PROMOTIONS = Table(
 AUDIT = Table(
     name=f"{CATALOG}.access.audit",
     columns=_columns(
-        version=_TEXT, event_time=_TIME, event_date=pa.date32(), workspace_id=pa.int64(), source_ip_address=_TEXT,
+        version=_TEXT, event_time=TIME, event_date=pa.date32(), workspace_id=pa.int64(), source_ip_address=_TEXT,
         user_agent=_TEXT, session_id=_TEXT,
         user_identity=pa.struct([("email", _TEXT), ("subject_name", _TEXT)]),
         service_name=_TEXT, action_name=_TEXT, request_id=_TEXT, request_params=pa.map_(_TEXT, _TEXT),
