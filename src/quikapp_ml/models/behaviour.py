@@ -39,26 +39,37 @@ _AUTHOR = (
               lambda value: f"others replied to, reacted to or mentioned the author {value:.0f} times"),
     Behaviour("is_bot", -1.0, _flag, lambda _: "the author is a known bot"),
 )  # fmt: skip
+_SPREAD = (
+    Behaviour("channels_with_same_text", 0.9, _log_beyond(2, 1, most=50),
+              lambda value: f"nearly the same text was posted in {value:.0f} other channels within a day"),
+)  # fmt: skip
 _TEXT = (
     Behaviour("link_count", 0.5, _log_beyond(3, 1, most=50), lambda value: f"the text has {value:.0f} links"),
     Behaviour("mention_count", 0.7, _log_beyond(5, 1, most=50), lambda value: f"the text names {value:.0f} people"),
 )
 
-BEHAVIOURS: tuple[Behaviour, ...] = _AUTHOR + _TEXT
+BEHAVIOURS: tuple[Behaviour, ...] = _AUTHOR + _TEXT + _SPREAD
 AUTHOR_FEATURES: tuple[str, ...] = tuple(behaviour.name for behaviour in _AUTHOR)
 """Values about the author that a check is given; what is left out says nothing."""
+SPREAD_FEATURES: tuple[str, ...] = tuple(behaviour.name for behaviour in _SPREAD)
+"""Values about the text's copies, which only the running service knows."""
+LATER_PRIORS: Mapping[str, float] = {behaviour.name: behaviour.prior for behaviour in _SPREAD}
+"""Weights of signals that models saved by earlier releases do not have."""
 BEHAVIOUR_FEATURES: tuple[str, ...] = tuple(behaviour.name for behaviour in BEHAVIOURS)
 
 
+_GIVEN = AUTHOR_FEATURES + SPREAD_FEATURES
+
+
 def behaviour_values(author: Mapping[str, float], tokens: Tokens) -> dict[str, float]:
-    """Raw values of all signals: the author's, checked, and the text's, counted.
+    """Raw values of all signals: the author's and the copies', checked, and the text's, counted.
 
     Raises InvalidInput on an unknown name or a number that is negative or not finite.
     """
     values = dict.fromkeys(BEHAVIOUR_FEATURES, 0.0)
     for name, value in author.items():
-        if name not in AUTHOR_FEATURES:
-            raise InvalidInput(f"unknown behaviour {name!r}; known are {', '.join(AUTHOR_FEATURES)}")
+        if name not in _GIVEN:
+            raise InvalidInput(f"unknown behaviour {name!r}; known are {', '.join(_GIVEN)}")
         if not (math.isfinite(value) and value >= 0):
             raise InvalidInput(f"{name} is {value}; it must be a finite number that is not negative")
         values[name] = float(value)

@@ -15,12 +15,14 @@ from quikapp_ml.models.behaviour import (
     AUTHOR_FEATURES,
     BEHAVIOUR_FEATURES,
     BEHAVIOURS,
+    LATER_PRIORS,
     behaviour_signals,
     behaviour_values,
 )
 from quikapp_ml.models.evidence import Phrase, phrases_of, without
 from quikapp_ml.models.hashing import Hashing, bag_of
 from quikapp_ml.models.reading import reading_tokens, with_utf16
+from quikapp_ml.models.text import Tokens
 
 ABUSE_LABELS = ("offensive", "hate")
 MAX_SPAM_PHRASES = 5
@@ -92,12 +94,15 @@ class SpamClassifier(Model):
             hashing, np.zeros(n_buckets), behaviour, bias, np.zeros((len(ABUSE_LABELS), n_buckets)), (bias, bias)
         )
 
-    def check(self, content: str, author: Mapping[str, float] | None = None) -> SpamVerdict:
-        """Judge a text. `author` has values of AUTHOR_FEATURES; what is left out says nothing.
+    def check(
+        self, content: str, author: Mapping[str, float] | None = None, tokens: Tokens | None = None
+    ) -> SpamVerdict:
+        """Judge a text. `author` has values of AUTHOR_FEATURES and SPREAD_FEATURES; what is left out says nothing.
 
-        Raises InvalidInput on unknown names and on numbers that are negative or not finite.
+        `tokens` are those of the text as read, for who has them already. Raises InvalidInput on unknown names and on
+        numbers that are negative or not finite.
         """
-        tokens = reading_tokens(content)
+        tokens = reading_tokens(content) if tokens is None else tokens
         behaviour = behaviour_values(author or {}, tokens)
         bag = bag_of(tokens, self.hashing)
         shares = bag.token_shares(self.text_weights_[bag.buckets].astype(float) * bag.values, len(tokens))
@@ -187,7 +192,7 @@ class SpamClassifier(Model):
             model = cls(
                 Hashing(**facts["hashing"]),
                 arrays["text_weights"],
-                facts["behaviour_weights"],
+                {**LATER_PRIORS, **facts["behaviour_weights"]},
                 facts["bias"],
                 arrays["abuse_weights"],
                 facts["abuse_biases"],

@@ -35,6 +35,11 @@ def test_who_floods_is_suspect_and_who_is_answered_is_trusted() -> None:
     assert weighed(reports_received=3)["reports_received"] == pytest.approx(1.2 * math.log(4))
 
 
+def test_a_text_in_many_channels_is_suspect_and_one_in_three_is_not() -> None:
+    assert weighed(channels_with_same_text=2) == {}
+    assert weighed(channels_with_same_text=8)["channels_with_same_text"] == pytest.approx(0.9 * math.log(7))
+
+
 def test_links_and_people_named_are_counted_from_the_text() -> None:
     values = behaviour_values({}, tokenise("http://a.example/ http://b.example/ <@U1> @bob <!here>"))
     assert (values["link_count"], values["mention_count"]) == (2, 3)

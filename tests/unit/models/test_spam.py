@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.errors import Damaged, InvalidInput
-from quikapp_ml.models.behaviour import AUTHOR_FEATURES
+from quikapp_ml.models.behaviour import AUTHOR_FEATURES, LATER_PRIORS
 from quikapp_ml.models.evidence import without
 from quikapp_ml.models.spam import LONGEST_CHECKED, SpamClassifier, SpamVerdict, logistic
 from support.spam_models import BIAS, spam_model
@@ -92,6 +92,12 @@ def test_predict_refuses_what_is_no_text() -> None:
 def test_spoilt_facts_are_damaged(spoil: dict[str, object]) -> None:
     with pytest.raises(Damaged):
         SpamClassifier.from_parts(MODEL.arrays(), {**MODEL.facts(), **spoil})
+
+
+def test_a_model_of_an_earlier_release_weighs_later_signals_by_their_priors() -> None:
+    earlier = {name: weight for name, weight in MODEL.behaviour_weights_.items() if name not in LATER_PRIORS}
+    model = SpamClassifier.from_parts(MODEL.arrays(), {**MODEL.facts(), "behaviour_weights": earlier})
+    assert model.behaviour_weights_ == {**earlier, **LATER_PRIORS}
 
 
 def test_the_logistic_never_overflows() -> None:
