@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from quikapp_ml.stores.state.audit import AuditLog
+from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
@@ -129,6 +130,16 @@ class ControlState(ABC):
     @abstractmethod
     def recipients(self) -> Recipients:
         """Those who may read them."""
+
+    @property
+    @abstractmethod
+    def catalog(self) -> CatalogRecords:
+        """What Unity Catalog keeps."""
+
+    @property
+    @abstractmethod
+    def principals(self) -> Principals:
+        """Groups and service principals."""
 
     @abstractmethod
     def close(self) -> None:

@@ -7,8 +7,10 @@ from datetime import datetime
 from quikapp_ml.errors import NotFound
 from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
+from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
 from quikapp_ml.stores.state.memory_access import MemoryAuditLog, MemoryTokens
+from quikapp_ml.stores.state.memory_catalog import MemoryCatalogRecords, MemoryPrincipals
 from quikapp_ml.stores.state.memory_endpoints import MemoryEndpointRecords
 from quikapp_ml.stores.state.memory_shares import MemoryRecipients, MemoryShares
 from quikapp_ml.stores.state.shares import Recipients, Shares
@@ -86,6 +88,8 @@ class MemoryControlState(ControlState):
         self._audit = MemoryAuditLog()
         self._recipients = MemoryRecipients()
         self._shares = MemoryShares(self._recipients)
+        self._catalog = MemoryCatalogRecords()
+        self._principals = MemoryPrincipals()
 
     @property
     def job_runs(self) -> JobRuns:
@@ -116,6 +120,16 @@ class MemoryControlState(ControlState):
     def recipients(self) -> Recipients:
         """Recipients in memory."""
         return self._recipients
+
+    @property
+    def catalog(self) -> CatalogRecords:
+        """Securables and grants in memory."""
+        return self._catalog
+
+    @property
+    def principals(self) -> Principals:
+        """Principals in memory."""
+        return self._principals
 
     def close(self) -> None:
         """Nothing is held."""

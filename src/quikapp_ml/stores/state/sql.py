@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from quikapp_ml.errors import NotFound
 from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
+from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, transaction
 from quikapp_ml.stores.state.endpoints import EndpointRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
+from quikapp_ml.stores.state.sql_catalog import SqlCatalogRecords, SqlPrincipals
 from quikapp_ml.stores.state.sql_endpoints import SqlEndpointRecords
 from quikapp_ml.stores.state.sql_shares import SqlRecipients, SqlShares
 from quikapp_ml.stores.state.tokens import Tokens
@@ -124,6 +126,8 @@ class SqlControlState(ControlState):
         self._audit = SqlAuditLog(self._engine)
         self._shares = SqlShares(self._engine)
         self._recipients = SqlRecipients(self._engine)
+        self._catalog = SqlCatalogRecords(self._engine)
+        self._principals = SqlPrincipals(self._engine)
 
     @property
     def job_runs(self) -> JobRuns:
@@ -154,6 +158,16 @@ class SqlControlState(ControlState):
     def recipients(self) -> Recipients:
         """Recipients in the database."""
         return self._recipients
+
+    @property
+    def catalog(self) -> CatalogRecords:
+        """Securables and grants in the database."""
+        return self._catalog
+
+    @property
+    def principals(self) -> Principals:
+        """Principals in the database."""
+        return self._principals
 
     def close(self) -> None:
         """Close all connections."""
