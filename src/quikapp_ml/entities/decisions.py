@@ -8,6 +8,8 @@ ItemType = Literal["channel", "user", "message"]
 SpamAction = Literal["allow", "flag", "throttle", "hold", "block"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 
+DecisionKind = Literal["recommendations", "rank", "spam-check", "sentiment", "invocation"]
+
 ITEM_TYPES: tuple[ItemType, ...] = ("channel", "user", "message")
 SENTIMENT_LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 
@@ -167,14 +169,23 @@ class Decision:
     """One answer as the ledger keeps it (table `decisions`)."""
 
     decision_id: str
-    kind: Literal["recommendations", "rank", "spam-check", "sentiment"]
+    kind: DecisionKind
     user_id: str | None
     model: ModelRef
     request: Mapping[str, Any]
-    answer: Mapping[str, Any]
+    answer: Any
+    """A mapping, or one of the answers above."""
     latency_ms: float
     features: Mapping[str, Any] = field(default_factory=dict)
+    candidates: Mapping[str, Any] = field(default_factory=dict)
+    """What was chosen from, with all feature values and scores, where that is more than `features`."""
     model_number: int | None = None
     """Number of the version in the registry; None for a starter model that is not registered yet."""
+    model_alias: str | None = None
+    policy_version: str | None = None
+    endpoint: str | None = None
+    """The serving endpoint that was invoked; None for an answer under `/api/ml`."""
+    experiment: str | None = None
+    variant: str | None = None
     propensity: float | None = None
     degraded: bool = False

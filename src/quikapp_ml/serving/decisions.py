@@ -7,14 +7,18 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from quikapp_ml.entities.decisions import Decision
 from quikapp_ml.errors import Unavailable
+from quikapp_ml.experiments.assignment import position
+from quikapp_ml.serving.ledger_packing import Candidates
 from quikapp_ml.serving.privacy import without_addresses
-from quikapp_ml.stores.lake.tables import DECISIONS
+from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS
 from quikapp_ml.stores.spool.base import Spool
 
 logger = logging.getLogger(__name__)
@@ -22,17 +26,34 @@ logger = logging.getLogger(__name__)
 REMEMBERED = 50_000
 
 
+class Inputs(StrEnum):
+    """What the ledger has of the inputs of a decision."""
+
+    KEPT = "kept"
+    HASHED = "addresses_hashed"
+    """IP addresses in them are hashes, so an answer that hung on one cannot be had again."""
+    SAMPLED_OUT = "sampled_out"
+    """The row is there, its inputs are not: the setting of the sampling says so."""
+
+
 class DecisionLedger:
     """Writes decisions to the spool without waiting for the disk. An answer never fails because of it.
 
-    IP addresses are hashed with `ip_key` before anything is written. `clock` gives seconds since 1970. Any thread may
-    record.
+    IP addresses are hashed with `ip_key` before anything is written. `clock` gives seconds since 1970. `sampling` has
+    the share of decisions of a kind that keep their inputs; all do where it says nothing. Any thread may record.
     """
 
-    def __init__(self, spool: Spool, ip_key: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        ip_key: bytes,
+        clock: Callable[[], float] = time.time,
+        sampling: Mapping[str, float] | None = None,
+    ) -> None:
         self._spool = spool
         self._ip_key = ip_key
         self._clock = clock
+        self._sampling = sampling or {}
         self._lock = threading.Lock()
         self._remembered: dict[str, None] = {}
         self._last_ms = self._forgotten_ms = int(clock() * 1000)
@@ -97,21 +118,51 @@ class DecisionLedger:
             "model_name": decision.model.name,
             "model_version": decision.model.version,
             "model_number": decision.model_number,
+            "model_alias": decision.model_alias,
+            "policy_version": decision.policy_version,
+            "endpoint": decision.endpoint,
             "degraded": decision.degraded,
+            "experiment": decision.experiment,
+            "variant": decision.variant,
             "propensity": decision.propensity,
-            "request": self._json(decision.request),
-            "features": self._json(decision.features),
             "answer": _json(decision.answer),
             "latency_ms": decision.latency_ms,
+            **self._inputs(decision),
         }
         return orjson.dumps({k: v for k, v in columns.items() if v is not None}, option=orjson.OPT_UTC_Z)
 
-    def _json(self, given: Mapping[str, Any]) -> str:
-        return _json(without_addresses(given, self._ip_key))
+    def _inputs(self, decision: Decision) -> dict[str, Any]:
+        request = without_addresses(decision.request, self._ip_key)
+        text = _json(request)
+        columns = {
+            "inputs": Inputs.KEPT if request == decision.request else Inputs.HASHED,
+            "request_hash": blake2b(text.encode(), key=self._ip_key[:64], digest_size=16).hexdigest(),
+            "features_from": self._features_from() if decision.features else None,
+        }
+        if not self._is_sampled(decision):
+            return {**columns, "inputs": Inputs.SAMPLED_OUT}
+        return {
+            **columns,
+            "request": text,
+            "features": _json(without_addresses(decision.features, self._ip_key)),
+            "candidates": _json(decision.candidates) if decision.candidates else None,
+        }
+
+    def _is_sampled(self, decision: Decision) -> bool:
+        share = self._sampling.get(decision.kind, 1.0)
+        return share >= 1.0 or position("ledger", decision.decision_id) < share
+
+    def _features_from(self) -> str:
+        """The events that the features knew of: what this spool had written into their table up to a frame."""
+        return f"{EVENTS.name}@{self._spool.writer_id}:{self._spool.last_sequence}"
 
 
 def _json(given: Any) -> str:
-    return orjson.dumps(given, default=dict, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    return orjson.dumps(given, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def _plain(given: Any) -> Any:
+    return given.packed() if isinstance(given, Candidates) else dict(given)
 
 
 def time_ordered_id(unix_ms: int) -> str:

@@ -14,7 +14,7 @@ ERASED = "erased"
 """What stands where the person was named by others."""
 
 _PERSON_COLUMNS = ("user_id", "other_user_id", "target_user_id")
-_DECISION_INPUTS = ("request", "features", "answer")
+_DECISION_INPUTS = ("request", "request_hash", "features", "candidates", "answer")
 _COPIES = re.compile(rf"^{CATALOG}\.quality\.|_payload$")
 """Tables that hold whole rows and requests as text: there a row that names the person goes as a whole."""
 

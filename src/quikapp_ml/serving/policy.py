@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from quikapp_ml.entities.decisions import ItemType
 
+POLICY_VERSION = "mix-1"
+"""Kept with each decision; another number where the same scores would make another list."""
 LARGEST_SHARE = 0.6
 """No type takes more of a mixed list, as long as others have something to offer."""
 

@@ -1,10 +1,7 @@
 """Puts items that a client gives in the order in which one person should see them: a feed, or search results."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from quikapp_ml.entities.decisions import Decision, RankAnswer, RankedItem
 from quikapp_ml.entities.questions import RankQuestion
@@ -44,22 +41,15 @@ class RankingService:
         loaded, model = loaded_model(self._models, ContentRanker)
         view = Viewpoint(self._workspace, self._features, question.user_id, self._clock())
         frame = item_features(view, question.items, question.query)
-        scores, is_degraded = or_rules(_by_model(model, frame), lambda: _by_rule(question, frame))
-        model_ref, model_number = answered_by(ContentRanker, loaded, is_degraded)
-        order = sorted(range(len(question.items)), key=lambda at: (-scores.values[at], question.items[at].item_id))
+        scores, is_degraded = or_rules(_by_model(model, frame), lambda: rule_scores(question.query, frame))
+        by = answered_by(ContentRanker, loaded, is_degraded)
+        item_ids = [item.item_id for item in question.items]
+        order = order_of(item_ids, scores)
         answer = RankAnswer(
             decision_id=self._ledger.new_decision_id(),
             user_id=question.user_id,
-            items=tuple(
-                RankedItem(
-                    item_id=question.items[at].item_id,
-                    score=float(scores.values[at]),
-                    rank=rank,
-                    contributions=scores.explained(at) if question.explain else None,
-                )
-                for rank, at in enumerate(order, start=1)
-            ),
-            model=model_ref,
+            items=ranked(item_ids, scores, order, explain=question.explain),
+            model=by.ref,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -69,24 +59,43 @@ class RankingService:
                 user_id=question.user_id,
                 model=answer.model,
                 request=question.model_dump(),
-                answer=asdict(answer),
+                answer=answer,
                 latency_ms=(time.perf_counter() - started) * 1000,
                 features={
                     "names": frame.names,
-                    "item_ids": [question.items[at].item_id for at in order],
-                    "values": np.asarray(frame.values)[order].tolist(),
+                    "item_ids": [item_ids[at] for at in order],
+                    "values": frame.values[order],
                 },
-                model_number=model_number,
+                model_number=by.number,
+                model_alias=by.alias,
                 degraded=is_degraded,
             )
         )
         return answer
 
 
+def order_of(item_ids: Sequence[str], scores: Scores) -> list[int]:
+    """Positions by score; equal scores by id, so that the same question has the same answer everywhere."""
+    return sorted(range(len(item_ids)), key=lambda at: (-scores.values[at], item_ids[at]))
+
+
+def ranked(item_ids: Sequence[str], scores: Scores, order: Sequence[int], *, explain: bool) -> tuple[RankedItem, ...]:
+    """The items in the order given."""
+    return tuple(
+        RankedItem(
+            item_id=item_ids[at],
+            score=float(scores.values[at]),
+            rank=rank,
+            contributions=scores.explained(at) if explain else None,
+        )
+        for rank, at in enumerate(order, start=1)
+    )
+
+
 def _by_model(model: ContentRanker | None, frame: FeatureFrame) -> Callable[[], Scores] | None:
     return None if model is None else lambda: Scores.by_model(model.contributions(frame.names, frame.values))
 
 
-def _by_rule(question: RankQuestion, frame: FeatureFrame) -> Scores:
+def rule_scores(query: str | None, frame: FeatureFrame) -> Scores:
     """Search results by their words, a feed by time."""
-    return Scores.by_rule(frame, "query_match" if question.query else "newest_first")
+    return Scores.by_rule(frame, "query_match" if query else "newest_first")

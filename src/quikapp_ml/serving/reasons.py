@@ -13,6 +13,8 @@ from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.models.recommendation import ItemSimilarity
 
 MAX_REASONS = 3
+PLAIN = ""
+"""In place of a feature's name: what can be said of an item where no feature speaks for it."""
 MAX_NAMED = 2
 N_CLOSEST = 10
 LAST_PLACE = 5
@@ -37,17 +39,33 @@ ConversationTeller = Callable[[Facts, Conversation], Reason | None]
 
 
 def reasons_for(
-    facts: Facts, item_type: ItemType, item: "str | Conversation", contributions: Mapping[str, float]
+    facts: Facts,
+    item_type: ItemType,
+    item: "str | Conversation",
+    contributions: Mapping[str, float],
+    heard: dict[str, Reason | None] | None = None,
 ) -> tuple[Reason, ...]:
-    """At most MAX_REASONS, the strongest first; one at least."""
+    """At most MAX_REASONS, the strongest first; one at least. What was looked up for it is put into `heard`."""
+    kept: dict[str, Reason | None] = {} if heard is None else heard
+
+    def tell(name: str) -> Reason | None:
+        kept[name] = _tell(facts, item_type, item, name) if name else _plain(facts, item_type, item)
+        return kept[name]
+
+    return strongest(contributions, tell)
+
+
+def strongest(contributions: Mapping[str, float], tell: Callable[[str], Reason | None]) -> tuple[Reason, ...]:
+    """At most MAX_REASONS of what `tell` knows of features, the strongest first; without any, what it says of PLAIN."""
     found: dict[str, Reason] = {}
     for name in sorted(contributions, key=lambda one: (-contributions[one], one)):
         if contributions[name] <= 0 or len(found) == MAX_REASONS:
             break
-        reason = _tell(facts, item_type, item, name)
+        reason = tell(name)
         if reason is not None:
             found.setdefault(reason.code, reason)
-    return tuple(found.values()) or (_plain(facts, item_type, item),)
+    plain = None if found else tell(PLAIN)
+    return tuple(found.values()) if plain is None else (plain,)
 
 
 def _tell(facts: Facts, item_type: ItemType, item: "str | Conversation", name: str) -> Reason | None:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from quikapp_ml.entities.decisions import Decision, ItemType, RecommendationAnswer, RecommendedItem
+from quikapp_ml.entities.decisions import Decision, ItemType, Reason, RecommendationAnswer, RecommendedItem
 from quikapp_ml.entities.questions import RecommendationQuestion
 from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
 from quikapp_ml.features.conversations import Conversation
@@ -17,13 +17,17 @@ from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
 from quikapp_ml.serving.context import check_context
 from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.serving.ledger_packing import Candidates
 from quikapp_ml.serving.loading import ModelHost
-from quikapp_ml.serving.policy import Scored, mix
+from quikapp_ml.serving.policy import POLICY_VERSION, Scored, mix
 from quikapp_ml.serving.reasons import Facts, reasons_for
 from quikapp_ml.serving.scoring import Scores, answered_by, loaded_model, or_rules
 
 RULE_FEATURES: Mapping[ItemType, str] = {"channel": "popularity", "user": "activity", "message": "newest_first"}
 """What items are ordered by while no model answers."""
+
+Teller = Callable[[Scored, Mapping[str, float]], tuple[Reason, ...]]
+"""Says why an item is recommended, from what each feature added to its score."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Pool:
             Scored(self.item_ids[position], item_type, score, self.sources[position], position)
             for position, score in enumerate(scores.values.tolist())
         ]
+
+    def candidates(self, scores: Scores) -> Candidates:
+        """For the ledger."""
+        return Candidates(self.item_ids, self.sources, self.frame, scores.values)
 
 
 class RecommendationService:
@@ -70,16 +78,20 @@ class RecommendationService:
         similarity = model.similarity_ if model else ItemSimilarity.empty()
         facts = Facts(view, similarity, here if here in view.channels else None)
         pools = {item_type: _POOLS[item_type](facts) for item_type in question.types}
-        scores, is_degraded = or_rules(_by_model(model, pools), lambda: _by_rules(pools))
-        model_ref, model_number = answered_by(RecommendationModel, loaded, is_degraded)
-        chosen = mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, question.limit)
+        scores, is_degraded = or_rules(by_model(model, pools), lambda: rule_scores(pools))
+        by = answered_by(RecommendationModel, loaded, is_degraded)
+        chosen = choose(pools, scores, question.limit)
+        heard: dict[str, dict[str, Reason | None]] = {}
+
+        def tell(one: Scored, contributions: Mapping[str, float]) -> tuple[Reason, ...]:
+            item = pools[one.item_type].items[one.position]
+            return reasons_for(facts, one.item_type, item, contributions, heard.setdefault(key_of(one), {}))
+
         answer = RecommendationAnswer(
             decision_id=self._ledger.new_decision_id(),
             user_id=question.user_id,
-            recommendations=tuple(
-                _answered(facts, rank, one, pools, scores, question.explain) for rank, one in enumerate(chosen, start=1)
-            ),
-            model=model_ref,
+            recommendations=answered(chosen, scores, tell, explain=question.explain),
+            model=by.ref,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -89,10 +101,16 @@ class RecommendationService:
                 user_id=question.user_id,
                 model=answer.model,
                 request=question.model_dump(),
-                answer=asdict(answer),
+                answer=answer,
                 latency_ms=(time.perf_counter() - started) * 1000,
                 features=_features_of(chosen, pools),
-                model_number=model_number,
+                candidates={
+                    "pools": {kind: pool.candidates(scores[kind]) for kind, pool in pools.items()},
+                    "heard": heard,
+                },
+                model_number=by.number,
+                model_alias=by.alias,
+                policy_version=POLICY_VERSION,
                 degraded=is_degraded,
             )
         )
@@ -130,9 +148,10 @@ _POOLS: Mapping[ItemType, Callable[[Facts], Pool]] = {
 }
 
 
-def _by_model(
+def by_model(
     model: RecommendationModel | None, pools: Mapping[ItemType, Pool]
 ) -> Callable[[], dict[ItemType, Scores]] | None:
+    """How the model scores all candidates; None without a model."""
     if model is None:
         return None
     return lambda: {
@@ -141,28 +160,36 @@ def _by_model(
     }
 
 
-def _by_rules(pools: Mapping[ItemType, Pool]) -> dict[ItemType, Scores]:
+def rule_scores(pools: Mapping[ItemType, Pool]) -> dict[ItemType, Scores]:
+    """Each type by one feature."""
     return {item_type: Scores.by_rule(pool.frame, RULE_FEATURES[item_type]) for item_type, pool in pools.items()}
 
 
-def _answered(
-    facts: Facts,
-    rank: int,
-    one: Scored,
-    pools: Mapping[ItemType, Pool],
-    scores: Mapping[ItemType, Scores],
-    explain: bool,
-) -> RecommendedItem:
-    of_type = scores[one.item_type]
-    item = pools[one.item_type].items[one.position]
-    return RecommendedItem(
-        item_id=one.item_id,
-        item_type=one.item_type,
-        score=one.score,
-        rank=rank,
-        source=one.source,
-        reasons=reasons_for(facts, one.item_type, item, of_type.of(one.position)),
-        contributions=of_type.explained(one.position) if explain else None,
+def choose(pools: Mapping[ItemType, Pool], scores: Mapping[ItemType, Scores], limit: int) -> list[Scored]:
+    """The list that the policy makes of all candidates."""
+    return mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, limit)
+
+
+def key_of(one: Scored) -> str:
+    """Where the ledger keeps what was heard of a candidate."""
+    return f"{one.item_type}:{one.position}"
+
+
+def answered(
+    chosen: Sequence[Scored], scores: Mapping[ItemType, Scores], tell: Teller, *, explain: bool
+) -> tuple[RecommendedItem, ...]:
+    """The chosen ones with their ranks and what `tell` says of each."""
+    return tuple(
+        RecommendedItem(
+            item_id=one.item_id,
+            item_type=one.item_type,
+            score=one.score,
+            rank=rank,
+            source=one.source,
+            reasons=tell(one, scores[one.item_type].of(one.position)),
+            contributions=scores[one.item_type].explained(one.position) if explain else None,
+        )
+        for rank, one in enumerate(chosen, start=1)
     )
 
 

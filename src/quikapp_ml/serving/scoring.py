@@ -72,8 +72,17 @@ def or_rules(by_model: Callable[[], T] | None, by_rules: Callable[[], T]) -> tup
         return by_rules(), True
 
 
-def answered_by(model_class: type[Model], loaded: Loaded | None, is_degraded: bool) -> tuple[ModelRef, int | None]:
-    """What an answer and its decision call the model: its reference and registry number, or the rules and none."""
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """What an answer and its decision call the model that answered; rules have no number and no alias."""
+
+    ref: ModelRef
+    number: int | None = None
+    alias: str | None = None
+
+
+def answered_by(model_class: type[Model], loaded: Loaded | None, is_degraded: bool) -> Answerer:
+    """The loaded model, or the rules where it did not answer."""
     if loaded is None or is_degraded:
-        return ModelRef(model_class.name, RULES), None
-    return loaded.ref, loaded.number
+        return Answerer(ModelRef(model_class.name, RULES))
+    return Answerer(loaded.ref, loaded.number, loaded.alias)

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from quikapp_ml.entities.decisions import (
     SENTIMENT_LABELS,
     Decision,
     MessageProblem,
+    ModelRef,
     SentimentAnswer,
     SentimentReading,
 )
@@ -47,23 +47,11 @@ class SentimentService:
         """Read all messages; one without any text is named in `errors` instead."""
         started = self._clock()
         loaded, model = loaded_model(self._models, SentimentClassifier)
-        readable = [message for message in question.messages if message.content.strip()]
+        readable = readable_of(question)
         by_model = None if model is None else lambda: [model.scores(message.content) for message in readable]
         scores, is_degraded = or_rules(by_model, lambda: [scores_by_rules(message.content) for message in readable])
-        model_ref, model_number = answered_by(SentimentClassifier, loaded, is_degraded)
-        results = tuple(reading(message, row) for message, row in zip(readable, scores, strict=True))
-        answer = SentimentAnswer(
-            decision_id=self._ledger.new_decision_id(),
-            results=results,
-            errors=tuple(
-                MessageProblem(message.id, EMPTY, "content is empty or only white space; there is nothing to read")
-                for message in question.messages
-                if not message.content.strip()
-            ),
-            summary=summary_of(results),
-            model=model_ref,
-            degraded=is_degraded,
-        )
+        by = answered_by(SentimentClassifier, loaded, is_degraded)
+        answer = answered(self._ledger.new_decision_id(), question, scores, by.ref, is_degraded=is_degraded)
         self._ledger.record(
             Decision(
                 decision_id=answer.decision_id,
@@ -71,13 +59,43 @@ class SentimentService:
                 user_id=None,
                 model=answer.model,
                 request=question.model_dump(),
-                answer=asdict(answer),
+                answer=answer,
                 latency_ms=max(0.0, self._clock() - started) * 1000,
-                model_number=model_number,
+                model_number=by.number,
+                model_alias=by.alias,
                 degraded=is_degraded,
             )
         )
         return answer
+
+
+def readable_of(question: SentimentQuestion) -> list[SentimentMessage]:
+    """The messages that have a text."""
+    return [message for message in question.messages if message.content.strip()]
+
+
+def answered(
+    decision_id: str,
+    question: SentimentQuestion,
+    scores: Sequence[Sequence[float]],
+    model: ModelRef,
+    *,
+    is_degraded: bool,
+) -> SentimentAnswer:
+    """The answer that follows from the scores of the readable messages."""
+    results = tuple(reading(message, row) for message, row in zip(readable_of(question), scores, strict=True))
+    return SentimentAnswer(
+        decision_id=decision_id,
+        results=results,
+        errors=tuple(
+            MessageProblem(message.id, EMPTY, "content is empty or only white space; there is nothing to read")
+            for message in question.messages
+            if not message.content.strip()
+        ),
+        summary=summary_of(results),
+        model=model,
+        degraded=is_degraded,
+    )
 
 
 def reading(message: SentimentMessage, scores: Sequence[float]) -> SentimentReading:

@@ -7,9 +7,8 @@ is a mark on the decision, by which it is told apart from checks of messages tha
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
-from quikapp_ml.entities.decisions import Decision, SpamAction, SpamAnswer
+from quikapp_ml.entities.decisions import Decision, ModelRef, SpamAction, SpamAnswer
 from quikapp_ml.entities.questions import SpamQuestion
 from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.features.online import OnlineFeatures
@@ -57,19 +56,8 @@ class SpamService:
         author = author_behaviour(self._workspace, self._features, question.user_id, self._clock())
         by_model = None if model is None else lambda: model.check(question.content, author)
         verdict, is_degraded = or_rules(by_model, lambda: check_by_rules(question.content))
-        model_ref, model_number = answered_by(SpamClassifier, loaded, is_degraded)
-        answer = SpamAnswer(
-            decision_id=self._ledger.new_decision_id(),
-            is_spam=verdict.probability >= SPAM_FROM,
-            spam_probability=verdict.probability,
-            action=action_for(verdict.probability, verdict.abuse),
-            abuse=verdict.abuse,
-            evidence=verdict.evidence,
-            bias=verdict.bias,
-            logit=verdict.logit,
-            model=model_ref,
-            degraded=is_degraded,
-        )
+        by = answered_by(SpamClassifier, loaded, is_degraded)
+        answer = judged(self._ledger.new_decision_id(), verdict, by.ref, is_degraded=is_degraded)
         self._ledger.record(
             Decision(
                 decision_id=answer.decision_id,
@@ -77,14 +65,31 @@ class SpamService:
                 user_id=question.user_id,
                 model=answer.model,
                 request=question.model_dump(),
-                answer=asdict(answer),
+                answer=answer,
                 latency_ms=(time.perf_counter() - started) * 1000,
-                features=verdict.behaviour,
-                model_number=model_number,
+                features={**author, **verdict.behaviour},
+                model_number=by.number,
+                model_alias=by.alias,
                 degraded=is_degraded,
             )
         )
         return answer
+
+
+def judged(decision_id: str, verdict: SpamVerdict, model: ModelRef, *, is_degraded: bool) -> SpamAnswer:
+    """The answer that follows from a verdict."""
+    return SpamAnswer(
+        decision_id=decision_id,
+        is_spam=verdict.probability >= SPAM_FROM,
+        spam_probability=verdict.probability,
+        action=action_for(verdict.probability, verdict.abuse),
+        abuse=verdict.abuse,
+        evidence=verdict.evidence,
+        bias=verdict.bias,
+        logit=verdict.logit,
+        model=model,
+        degraded=is_degraded,
+    )
 
 
 def action_for(probability: float, abuse: Mapping[str, float]) -> SpamAction:

@@ -56,11 +56,13 @@ def decision(decision_id: str, **changes: Any) -> Decision:
 
 def test_a_decision_becomes_a_row_of_its_table(ledger: DecisionLedger, spool: MemorySpool) -> None:
     decision_id = ledger.new_decision_id()
-    ledger.record(decision(decision_id, model_number=7, propensity=1, features={"seen": (1, 2)}))
+    known = {"model_number": 7, "model_alias": "champion", "policy_version": "p1", "propensity": 1}
+    ledger.record(decision(decision_id, **known, features={"seen": (1, 2)}))
     frames = list(spool.read(0))
     assert [frame.table for frame in frames] == [DECISIONS.name]
     (row,) = arrow_rows(frames, DECISIONS.columns).to_pylist()
     request = orjson.loads(row.pop("request"))
+    assert len(row.pop("request_hash")) == 32
     assert row == {
         "decision_id": decision_id,
         "kind": "spam-check",
@@ -76,6 +78,12 @@ def test_a_decision_becomes_a_row_of_its_table(ledger: DecisionLedger, spool: Me
         "features": '{"seen":[1,2]}',
         "answer": '{"is_spam":false}',
         "latency_ms": 1.5,
+        "model_alias": "champion",
+        "policy_version": "p1",
+        "endpoint": None,
+        "inputs": "addresses_hashed",
+        "features_from": f"quikapp_ml.bronze.events@{spool.writer_id}:0",
+        "candidates": None,
     }
     assert request["content"] == "Check this out"
     assert ledger.recorded == 1
@@ -86,6 +94,31 @@ def test_no_ip_address_is_written(ledger: DecisionLedger, spool: MemorySpool) ->
     (frame,) = spool.read(0)
     assert b"192.168.1.1" not in frame.body
     assert frame.body.count(b"ip-") == 2
+
+
+def rows(spool: MemorySpool) -> list[dict[str, Any]]:
+    return list(arrow_rows(list(spool.read(0)), DECISIONS.columns).to_pylist())
+
+
+def test_inputs_without_addresses_are_kept_as_they_came(ledger: DecisionLedger, spool: MemorySpool) -> None:
+    for content in ("a", "b", "a"):
+        ledger.record(decision(ledger.new_decision_id(), request={"content": content}))
+    written = rows(spool)
+    assert [row["inputs"] for row in written] == ["kept"] * 3
+    hashes = [row["request_hash"] for row in written]
+    assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_sampling_keeps_every_row_and_the_inputs_of_its_share(spool: MemorySpool, clock: Clock) -> None:
+    ledger = DecisionLedger(spool, b"k" * 32, clock, {"spam-check": 0.25})
+    for _ in range(400):
+        ledger.record(decision(ledger.new_decision_id(), request={"content": "a"}))
+    written = rows(spool)
+    whole = [row for row in written if row["request"] is not None]
+    assert 60 <= len(whole) <= 140
+    others = [row for row in written if row["inputs"] == "sampled_out"]
+    assert len(whole) + len(others) == 400
+    assert all(row["answer"] and row["features"] is None and row["request"] is None for row in others)
 
 
 def test_a_full_spool_costs_the_decision_but_not_the_answer(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

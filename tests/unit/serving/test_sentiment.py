@@ -1,6 +1,5 @@
 """Sentiment of lists of messages."""
 
-from dataclasses import asdict
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -81,7 +80,7 @@ def test_the_decision_is_written_down() -> None:
     answer, ledger = ask("This is great!", "")
     (decision,) = ledger.decisions
     assert (decision.kind, decision.user_id, decision.model_number) == ("sentiment", None, 7)
-    assert decision.answer == asdict(answer)
+    assert decision.answer == answer
     assert decision.latency_ms == 1_000.0
     assert [message["content"] for message in decision.request["messages"]] == ["This is great!", ""]
     orjson.dumps(decision.answer)

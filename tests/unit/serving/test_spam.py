@@ -1,7 +1,6 @@
 """Spam checks over a small chat, with a model that knows a few words."""
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -128,7 +127,7 @@ def test_the_decision_is_written_down_with_what_it_was_made_from() -> None:
     (decision,) = ledger.decisions
     assert (decision.kind, decision.decision_id, decision.user_id) == ("spam-check", answer.decision_id, "ann")
     assert decision.request["dry_run"] is True
-    assert decision.answer == asdict(answer)
+    assert decision.answer == answer
     assert decision.features["replies_and_reactions_earned"] == 3.0
     assert decision.model_number == 7
     assert decision.latency_ms > 0

@@ -33,10 +33,12 @@ DECISIONS = Table(
         decision_id=_TEXT, kind=_TEXT, decided_at=TIME, user_id=_TEXT, model_name=_TEXT, model_version=_TEXT,
         model_number=pa.int64(), degraded=pa.bool_(), experiment=_TEXT, variant=_TEXT, propensity=pa.float64(),
         request=_TEXT, features=_TEXT, answer=_TEXT, latency_ms=pa.float64(),
+        model_alias=_TEXT, policy_version=_TEXT, endpoint=_TEXT, inputs=_TEXT, request_hash=_TEXT,
+        features_from=_TEXT, candidates=_TEXT,
     ),
     key=("decision_id",),
-    comment="Every answer: who asked, which model answered, from which features, with what result (JSON texts), "
-    "and how long it took. IP addresses are keyed hashes.",
+    comment="Every answer: who asked, which model answered, from which candidates and features, with what result "
+    "(JSON texts), and how long it took. IP addresses are keyed hashes.",
 )  # fmt: skip
 
 FEEDBACK = Table(
