@@ -53,6 +53,11 @@ class PinnedLake(Lake):
         self.version(name)
         return self._lake.columns(name)
 
+    def declaration(self, name: str) -> Table:
+        """As the lake has it now."""
+        self.version(name)
+        return self._lake.declaration(name)
+
     def properties(self, name: str) -> Mapping[str, str]:
         """What the table was created with."""
         self.version(name)

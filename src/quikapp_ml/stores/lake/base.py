@@ -19,6 +19,16 @@ class Table:
     partition_by: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict, hash=False)
     """What else is kept with the table from its creation on; names begin with a namespace and a dot."""
+    constraints: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Name → SQL that must be true of every row: unknown, as of a null, is not true.
+
+    `stores/lake/constraints.py` says which SQL all engines read alike.
+    """
+    owner: str = ""
+    """The group that answers for the table."""
+    retention: timedelta | None = None
+    """How long rows are kept, by the time in `retention_column`; None: for good."""
+    retention_column: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,10 +53,15 @@ class Lake(ABC):
 
     @abstractmethod
     def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns it lacks. Run twice, it changes nothing.
+        """Create the table, or add the columns it lacks and bring its key, constraints, owner and retention up to date.
 
-        Raises Conflict when an existing column has another type.
+        Run twice, it changes nothing, and writes no commit. Raises Conflict when an existing column has another type,
+        or existing rows break a new constraint, InvalidInput when the declaration does not hold together.
         """
+
+    @abstractmethod
+    def declaration(self, name: str) -> Table:
+        """The table as it was declared last, with all columns that it has. Raises NotFound without the table."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -61,13 +76,13 @@ class Lake(ABC):
         """Add rows in one commit and return the table's version.
 
         Columns that `rows` lacks are null. With a transaction whose number is not greater than the last one of that
-        writer, nothing is written: a retry is harmless. Raises InvalidInput on unknown columns or types that do
-        not fit, NotFound without the table.
+        writer, nothing is written: a retry is harmless. Raises InvalidInput on unknown columns, types that do not fit
+        and rows that break a constraint, NotFound without the table.
         """
 
     @abstractmethod
     def overwrite(self, name: str, rows: pa.Table) -> int:
-        """Replace all rows in one commit and return the table's version."""
+        """Replace all rows in one commit and return the table's version. Raises as `append` does."""
 
     @abstractmethod
     def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:

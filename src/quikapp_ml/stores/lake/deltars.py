@@ -6,19 +6,21 @@ References: Delta Transaction Protocol, https://github.com/delta-io/delta/blob/m
 import logging
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import deltalake
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, TableFeatures
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Field
 
 from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
+from quikapp_ml.stores.lake.constraints import hold, hold_existing
+from quikapp_ml.stores.lake.declared import CONSTRAINT, check_declaration, from_properties, to_properties
 from quikapp_ml.stores.lake.roots import open_root
 from quikapp_ml.stores.lake.rows import (
     check_keys,
@@ -26,6 +28,7 @@ from quikapp_ml.stores.lake.rows import (
     fit_given_rows,
     fit_rows,
     is_name_part,
+    merged_rows,
     missing_columns,
     split_name,
 )
@@ -35,6 +38,13 @@ from quikapp_ml.stores.lake.tables import CATALOG
 logger = logging.getLogger(__name__)
 
 _FILE_IS_GONE = re.compile(r"Object at location .* not found", re.DOTALL)
+_ROWS_ARE_REFUSED = "failed validation check"
+
+_HELD_BY_WRITERS = {"delta.minWriterVersion": "3"}
+"""Which writers hold CHECK constraints: said with the first of them, as delta-rs believes it of no table by itself."""
+
+_KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+"""delta-rs would forget commits after 30 days by itself, also of versions that a model learnt from."""
 
 T = TypeVar("T")
 
@@ -54,8 +64,14 @@ class DeltaLake(Lake):
         self._catalog = catalog
 
     def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns it lacks."""
+        """Create the table, or bring its columns and what is declared of it up to date."""
+        check_declaration(table)
         self._again(table.name, lambda: self._ensure_once(table))
+
+    def declaration(self, name: str) -> Table:
+        """The table as it was declared last."""
+        with _storage(name):
+            return _declaration(self._open(name), name)
 
     def exists(self, name: str) -> bool:
         """Whether the table has been created."""
@@ -81,7 +97,8 @@ class DeltaLake(Lake):
             # after any commit in between.
             alone = CommitProperties(max_commit_retries=0)
             fitted = fit_rows(rows, _columns(table), name)
-            deltalake.write_deltalake(table, fitted, mode="overwrite", commit_properties=alone)
+            with _constraints_of(table, name, lambda: fitted):
+                deltalake.write_deltalake(table, fitted, mode="overwrite", commit_properties=alone)
             return table.version()
 
         return self._again(name, overwrite_once)
@@ -166,10 +183,31 @@ class DeltaLake(Lake):
         added = missing_columns(declared, _columns(existing), table.name)
         if added:
             existing.alter.add_columns([Field.from_arrow(column) for column in added])
+        self._describe(existing, table)
+
+    def _describe(self, existing: DeltaTable, table: Table) -> None:
+        """Bring what is kept with the table in its properties up to date, in one commit, if anything has changed."""
+        held, wanted = existing.metadata().configuration, {**to_properties(table), **_KEEP_LOG}
+        for name in held:
+            if name.startswith(CONSTRAINT) and name not in wanted:
+                existing.alter.drop_constraint(name.removeprefix(CONSTRAINT))
+        changed = {name: value for name, value in wanted.items() if held.get(name, "") != value}
+        constraints = {
+            name.removeprefix(CONSTRAINT): sql for name, sql in changed.items() if name.startswith(CONSTRAINT)
+        }
+        if constraints:
+            hold_existing(_breaking(existing, constraints.values()), table, constraints)
+            changed |= _hold_by_writers(existing)
+        if changed:
+            # Rows that came since they were looked at may break the constraint: begin again after any commit.
+            alone = CommitProperties(max_commit_retries=0)
+            existing.alter.set_table_properties(changed, raise_if_not_exists=False, commit_properties=alone)
 
     def _create(self, table: Table) -> None:
         place = self._place(table.name)
         self._root.prepare(*place)
+        declared = {name: value for name, value in to_properties(table).items() if value}
+        held = _HELD_BY_WRITERS if table.constraints else {}
         try:
             DeltaTable.create(
                 self._root.url(*place),
@@ -178,7 +216,7 @@ class DeltaLake(Lake):
                 partition_by=list(table.partition_by),
                 name=table.name,
                 description=table.comment,
-                configuration=dict(table.properties),
+                configuration={**table.properties, **declared, **held, **_KEEP_LOG},
                 raise_if_key_not_exists=False,
                 storage_options=dict(self._root.options),
             )
@@ -190,14 +228,16 @@ class DeltaLake(Lake):
         fitted = fit_rows(rows, _columns(table), name)
         if transaction is None:
             if rows.num_rows:
-                deltalake.write_deltalake(table, fitted, mode="append")
+                with _constraints_of(table, name, lambda: fitted):
+                    deltalake.write_deltalake(table, fitted, mode="append")
             return table.version()
         last = table.transaction_version(transaction.writer)
         if last is not None and transaction.number <= last:
             return table.version()
         mark = deltalake.Transaction(transaction.writer, transaction.number)
         properties = CommitProperties(app_transactions=[mark])
-        deltalake.write_deltalake(table, fitted, mode="append", commit_properties=properties)
+        with _constraints_of(table, name, lambda: fitted):
+            deltalake.write_deltalake(table, fitted, mode="append", commit_properties=properties)
         return table.version()
 
     def _merge_once(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
@@ -218,7 +258,8 @@ class DeltaLake(Lake):
         )
         if changed:
             merger = merger.when_matched_update(changed)
-        merger.when_not_matched_insert(columns).execute()
+        with _constraints_of(table, name, lambda: merged_rows(self.read(name), fitted, keys)):
+            merger.when_not_matched_insert(columns).execute()
         return table.version()
 
     def _again(self, name: str, step: Callable[[], T]) -> T:
@@ -283,6 +324,42 @@ def _no_longer_kept(name: str, version: int | None) -> Iterator[None]:
         raise NotFound(f"version {version} of table {name} is no longer kept: its files were vacuumed") from cause(
             error
         )
+
+
+@contextmanager
+def _constraints_of(table: DeltaTable, name: str, rows: Callable[[], pa.Table]) -> Iterator[None]:
+    """Say which constraint refused which of the rows: delta-rs shows rows, and says not why."""
+    try:
+        yield
+    except DeltaError as error:
+        if _ROWS_ARE_REFUSED not in str(error):
+            raise
+        declared = _declaration(table, name)
+        hold(rows(), declared)
+        told = "; ".join(f"{constraint} ({sql})" for constraint, sql in declared.constraints.items())
+        raise InvalidInput(f"table {name}: rows break one of its constraints: {told}; nothing was written") from None
+
+
+def _breaking(table: DeltaTable, constraints: Iterable[str]) -> pa.Table:
+    """The rows of which one of the constraints is not true."""
+    broken = " OR ".join(f"({sql}) IS NOT TRUE" for sql in constraints)
+    found = QueryBuilder().register("rows", table).execute(f"SELECT * FROM rows WHERE {broken}")  # noqa: S608 our own
+    return pa.table(found).cast(_columns(table))
+
+
+def _hold_by_writers(table: DeltaTable) -> Mapping[str, str]:
+    """What makes writers hold the constraints of a table that had none."""
+    protocol = table.protocol()
+    if protocol.min_writer_version < 3:
+        return _HELD_BY_WRITERS
+    if "checkConstraints" not in (protocol.writer_features or ["checkConstraints"]):
+        table.alter.add_feature(TableFeatures.CheckConstraints, allow_protocol_versions_increase=True)
+    return {}
+
+
+def _declaration(table: DeltaTable, name: str) -> Table:
+    described = table.metadata()
+    return from_properties(name, _columns(table), described.description or "", described.configuration)
 
 
 def _quoted(column: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from threading import RLock
@@ -11,11 +11,14 @@ import pyarrow as pa
 
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
+from quikapp_ml.stores.lake.constraints import hold, hold_existing
+from quikapp_ml.stores.lake.declared import check_declaration, to_properties
 from quikapp_ml.stores.lake.rows import (
     check_keys,
     chosen_columns,
     fit_given_rows,
     fit_rows,
+    merged_rows,
     missing_columns,
     split_name,
 )
@@ -25,9 +28,9 @@ from quikapp_ml.stores.lake.rows import (
 class _Kept:
     """A table: what it held at each version."""
 
-    snapshots: list[pa.Table]
-    commits: list[Commit]
-    properties: Mapping[str, str]
+    declared: Table
+    snapshots: list[pa.Table] = field(default_factory=list)
+    commits: list[Commit] = field(default_factory=list)
     transactions: dict[str, int] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
     """Versions that are no longer kept."""
@@ -35,6 +38,11 @@ class _Kept:
     @property
     def newest(self) -> pa.Table:
         return self.snapshots[-1]
+
+    def write(self, rows: pa.Table, new: pa.Table, operation: str = "WRITE") -> int:
+        """All rows of the next version, of which `new` must be as declared."""
+        hold(new, self.declared)
+        return self.commit(rows, operation)
 
     def commit(self, rows: pa.Table, operation: str) -> int:
         self.snapshots.append(rows)
@@ -50,11 +58,12 @@ class MemoryLake(Lake):
         self._lock = RLock()
 
     def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns it lacks."""
+        """Create the table, or bring its columns and what is declared of it up to date."""
         split_name(table.name)
+        check_declaration(table)
         with self._lock:
             if table.name not in self._tables:
-                kept = self._tables[table.name] = _Kept([], [], dict(table.properties))
+                kept = self._tables[table.name] = _Kept(table)
                 kept.commit(table.columns.empty_table(), "CREATE TABLE")
                 return
             kept = self._tables[table.name]
@@ -64,6 +73,15 @@ class MemoryLake(Lake):
                 for column in added:
                     rows = rows.append_column(column, pa.nulls(rows.num_rows, column.type))
                 kept.commit(rows, "ADD COLUMN")
+            if to_properties(table) != to_properties(kept.declared):
+                hold_existing(kept.newest, table, dict(table.constraints.items() - kept.declared.constraints.items()))
+                kept.declared = replace(table, properties=kept.declared.properties)
+                kept.commit(kept.newest, "SET TBLPROPERTIES")
+
+    def declaration(self, name: str) -> Table:
+        """The table as it was declared last."""
+        kept = self._require(name)
+        return replace(kept.declared, columns=kept.newest.schema)
 
     def exists(self, name: str) -> bool:
         """Whether the table has been created."""
@@ -80,22 +98,22 @@ class MemoryLake(Lake):
             kept = self._require(name)
             fitted = fit_rows(rows, kept.newest.schema, name)
             if transaction is None:
-                return (
-                    kept.commit(pa.concat_tables([kept.newest, fitted]), "WRITE")
-                    if rows.num_rows
-                    else self.version(name)
-                )
+                if not rows.num_rows:
+                    return self.version(name)
+                return kept.write(pa.concat_tables([kept.newest, fitted]), fitted)
             last = kept.transactions.get(transaction.writer)
             if last is not None and transaction.number <= last:
                 return self.version(name)
+            version = kept.write(pa.concat_tables([kept.newest, fitted]), fitted)
             kept.transactions[transaction.writer] = transaction.number
-            return kept.commit(pa.concat_tables([kept.newest, fitted]), "WRITE")
+            return version
 
     def overwrite(self, name: str, rows: pa.Table) -> int:
         """Replace all rows as a new version."""
         with self._lock:
             kept = self._require(name)
-            return kept.commit(fit_rows(rows, kept.newest.schema, name), "WRITE")
+            fitted = fit_rows(rows, kept.newest.schema, name)
+            return kept.write(fitted, fitted)
 
     def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
         """Update or add rows by their keys, as a new version."""
@@ -105,10 +123,8 @@ class MemoryLake(Lake):
             check_keys(fitted, keys, name)
             if not fitted.num_rows:
                 return self.version(name)
-            merged = {tuple(row[key] for key in keys): row for row in kept.newest.to_pylist()}
-            for row in fitted.to_pylist():
-                merged.setdefault(tuple(row[key] for key in keys), {}).update(row)
-            return kept.commit(pa.Table.from_pylist(list(merged.values()), schema=kept.newest.schema), "MERGE")
+            merged = merged_rows(kept.newest, fitted, keys)
+            return kept.write(merged, merged, "MERGE")
 
     def drop(self, name: str) -> None:
         """Forget the table."""
@@ -122,7 +138,8 @@ class MemoryLake(Lake):
 
     def properties(self, name: str) -> Mapping[str, str]:
         """What the table was created with."""
-        return dict(self._require(name).properties)
+        declared = self._require(name).declared
+        return {**declared.properties, **to_properties(declared)}
 
     def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
         """All rows of a version."""

@@ -61,6 +61,14 @@ def check_keys(rows: pa.Table, keys: Sequence[str], table: str) -> None:
         )
 
 
+def merged_rows(kept: pa.Table, given: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """The rows of `kept` with those of `given` merged in; columns that `given` lacks keep their values."""
+    merged = {tuple(row[key] for key in keys): row for row in kept.to_pylist()}
+    for row in given.to_pylist():
+        merged.setdefault(tuple(row[key] for key in keys), {}).update(row)
+    return pa.Table.from_pylist(list(merged.values()), schema=kept.schema)
+
+
 def missing_columns(declared: pa.Schema, existing: pa.Schema, table: str) -> list[pa.Field]:
     """Declared columns that the table lacks. Raises Conflict when an existing column has another type."""
     missing = []
