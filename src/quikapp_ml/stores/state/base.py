@@ -9,6 +9,7 @@ from enum import StrEnum
 from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -140,6 +141,11 @@ class ControlState(ABC):
     @abstractmethod
     def principals(self) -> Principals:
         """Groups and service principals."""
+
+    @property
+    @abstractmethod
+    def moderation(self) -> ModerationRecords:
+        """Policies of spam checks, the review queue, corrections."""
 
     @abstractmethod
     def close(self) -> None:

@@ -12,7 +12,9 @@ from quikapp_ml.stores.state.endpoints import EndpointRecords
 from quikapp_ml.stores.state.memory_access import MemoryAuditLog, MemoryTokens
 from quikapp_ml.stores.state.memory_catalog import MemoryCatalogRecords, MemoryPrincipals
 from quikapp_ml.stores.state.memory_endpoints import MemoryEndpointRecords
+from quikapp_ml.stores.state.memory_moderation import memory_moderation
 from quikapp_ml.stores.state.memory_shares import MemoryRecipients, MemoryShares
+from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -88,6 +90,7 @@ class MemoryControlState(ControlState):
         self._audit = MemoryAuditLog()
         self._recipients = MemoryRecipients()
         self._shares = MemoryShares(self._recipients)
+        self._moderation = memory_moderation()
         self._catalog = MemoryCatalogRecords()
         self._principals = MemoryPrincipals()
 
@@ -130,6 +133,11 @@ class MemoryControlState(ControlState):
     def principals(self) -> Principals:
         """Principals in memory."""
         return self._principals
+
+    @property
+    def moderation(self) -> ModerationRecords:
+        """Records in memory."""
+        return self._moderation
 
     def close(self) -> None:
         """Nothing is held."""

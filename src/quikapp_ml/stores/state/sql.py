@@ -12,10 +12,12 @@ from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, transaction
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
 from quikapp_ml.stores.state.sql_catalog import SqlCatalogRecords, SqlPrincipals
 from quikapp_ml.stores.state.sql_endpoints import SqlEndpointRecords
+from quikapp_ml.stores.state.sql_moderation import sql_moderation
 from quikapp_ml.stores.state.sql_shares import SqlRecipients, SqlShares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -125,6 +127,7 @@ class SqlControlState(ControlState):
         self._endpoints = SqlEndpointRecords(self._engine)
         self._audit = SqlAuditLog(self._engine)
         self._shares = SqlShares(self._engine)
+        self._moderation = sql_moderation(self._engine)
         self._recipients = SqlRecipients(self._engine)
         self._catalog = SqlCatalogRecords(self._engine)
         self._principals = SqlPrincipals(self._engine)
@@ -168,6 +171,11 @@ class SqlControlState(ControlState):
     def principals(self) -> Principals:
         """Principals in the database."""
         return self._principals
+
+    @property
+    def moderation(self) -> ModerationRecords:
+        """Records in the database."""
+        return self._moderation
 
     def close(self) -> None:
         """Close all connections."""
