@@ -12,8 +12,21 @@ from datetime import timedelta
 from enum import StrEnum
 
 from quikapp_ml.stores.lake.base import Table
-from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
+from quikapp_ml.stores.lake.tables import (
+    ACTIVITIES,
+    CHANNELS,
+    EVENTS,
+    MEMBERSHIPS,
+    MESSAGES,
+    REACTIONS,
+    READS,
+    REPORTS,
+    SENTIMENT_LABELS,
+    SPAM_LABELS,
+    USERS,
+)
 from quikapp_ml.training.feature_history import FEATURE_TABLES
+from quikapp_ml.training.silver_state_sql import MEMBERSHIP_EVENTS
 
 CLOCKS_DIFFER = timedelta(days=1)
 """How far ahead of this clock a sender's may be."""
@@ -117,7 +130,13 @@ def _features(table: Table) -> list[Expectation]:
     return [*_keyed(table), Expectation(NotInFuture("as_of")), Expectation(NotInFuture("ingest_time")), *rates]
 
 
+def _history(table: Table, *rules: RowRule) -> list[Expectation]:
+    given = [Expectation(NotNull(name)) for name in ("is_current", "known_at")]
+    return [*_keyed(table), *given, *(Expectation(rule) for rule in rules), *_taken_out(NotInFuture("valid_from"))]
+
+
 _KINDS = ("posted", "replied", "mentioned", "reacted", "read", "joined", "left", "reported")
+_ROLES = ("guest", "member", "moderator", "admin", "owner")
 
 EXPECTATIONS: Mapping[str, Sequence[Expectation]] = {
     EVENTS.name: [*_keyed(EVENTS), *(Expectation(NotNull(name)) for name in ("type", "event_time", "ingest_time"))],
@@ -130,6 +149,12 @@ EXPECTATIONS: Mapping[str, Sequence[Expectation]] = {
         *_keyed(ACTIVITIES, nullable=["other_user_id"]),
         *_taken_out(OneOf("kind", _KINDS), NotInFuture("event_time"), InRange("value", 0)),
     ],
+    MEMBERSHIPS.name: _history(MEMBERSHIPS, NotNull("is_member"), OneOf("event_type", MEMBERSHIP_EVENTS)),
+    REACTIONS.name: _history(REACTIONS, NotNull("removed")),
+    READS.name: _history(READS),
+    REPORTS.name: _history(REPORTS, OneOf("reason", ("spam", "abuse", "other"))),
+    CHANNELS.name: _history(CHANNELS, NotNull("is_private"), NotNull("is_archived")),
+    USERS.name: _history(USERS, NotNull("is_bot"), NotNull("is_deleted"), OneOf("role", _ROLES)),
     SPAM_LABELS.name: _labels(SPAM_LABELS, "spam", "ham"),
     SENTIMENT_LABELS.name: _labels(SENTIMENT_LABELS, "negative", "neutral", "positive"),
     **{table.name: _features(table) for table in FEATURE_TABLES.values()},

@@ -11,6 +11,7 @@ from quikapp_ml.stores.lake.base import Compute, Lake, Table
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
 from quikapp_ml.training.feature_history import FEATURE_TABLES, add_values
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL, SENTIMENT_LABELS_SQL, SPAM_LABELS_SQL
+from quikapp_ml.training.silver_state import STATE_TABLES
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ def build_silver(lake: Lake, compute: Compute, as_of: datetime, built_at: dateti
     build = SilverBuild(lake, compute)
     build.make(MESSAGES, MESSAGES_SQL, events=EVENTS)
     build.make(ACTIVITIES, ACTIVITIES_SQL, events=EVENTS)
+    for state in STATE_TABLES:
+        build.make(state.table, state.sql, events=EVENTS)
     build.make(SPAM_LABELS, SPAM_LABELS_SQL, events=EVENTS, messages=MESSAGES)
     build.make(SENTIMENT_LABELS, SENTIMENT_LABELS_SQL, events=EVENTS, messages=MESSAGES)
     for view in FEATURE_VIEWS:

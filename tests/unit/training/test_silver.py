@@ -18,6 +18,7 @@ from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMEN
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.silver import build_silver
 from quikapp_ml.training.silver_sql import HAM_PER_SPAM, MIN_HAM, MIN_NEUTRAL
+from quikapp_ml.training.silver_state import STATE_TABLES
 from support.logs import table_of
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -205,7 +206,7 @@ def test_without_events_all_tables_are_there_and_empty(tmp_path: Path, compute: 
     versions = build_silver(lake, compute, AS_OF)
     assert set(versions) == {
         EVENTS.name, MESSAGES.name, ACTIVITIES.name, SPAM_LABELS.name, SENTIMENT_LABELS.name,
-        *(FEATURE_TABLES[view.name].name for view in FEATURE_VIEWS),
+        *(state.table.name for state in STATE_TABLES), *(FEATURE_TABLES[view.name].name for view in FEATURE_VIEWS),
     }  # fmt: skip
     assert all(lake.read(name).num_rows == 0 for name in versions)
 

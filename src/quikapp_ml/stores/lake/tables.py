@@ -72,6 +72,51 @@ ACTIVITIES = Table(
     comment="Who did what, where, and towards whom: one row for each thing that feature views count.",
 )  # fmt: skip
 
+
+def _history(name: str, comment: str, key: tuple[str, ...], /, **values: pa.DataType) -> Table:
+    """A silver table of what held from when until when; `key` names the thing that it is told of."""
+    clocks = {"valid_from": TIME, "valid_to": TIME, "is_current": pa.bool_(), "known_at": TIME}
+    columns = _columns(**dict.fromkeys(key, _TEXT), **values, **clocks)
+    return Table(f"{CATALOG}.silver.{name}", columns, (*key, "valid_from"), comment)
+
+
+MEMBERSHIPS = _history(
+    "memberships",
+    "Who was a member of which channel from when until when, and by which event.",
+    ("channel_id", "user_id"), is_member=pa.bool_(), event_type=_TEXT,
+)  # fmt: skip
+
+REACTIONS = _history(
+    "reactions",
+    "Which emoji somebody put on a message, and took off again.",
+    ("channel_id", "message_id", "user_id", "reaction"), removed=pa.bool_(),
+)  # fmt: skip
+
+READS = _history(
+    "reads",
+    "When somebody read a channel, and up to which message.",
+    ("channel_id", "user_id"), message_id=_TEXT,
+)  # fmt: skip
+
+REPORTS = _history(
+    "reports",
+    "Who reported a message to the moderators, and why.",
+    ("channel_id", "message_id", "user_id"), reason=_TEXT,
+)  # fmt: skip
+
+CHANNELS = _history(
+    "channels",
+    "What a channel was called and about, and who might look into it.",
+    ("channel_id",), name=_TEXT, topic=_TEXT, is_private=pa.bool_(), is_archived=pa.bool_(), creator_id=_TEXT,
+    created_at=TIME,
+)  # fmt: skip
+
+USERS = _history(
+    "users",
+    "What the chat knew of a person: name, team, title, role, and whether it is a bot, or gone.",
+    ("user_id",), name=_TEXT, team=_TEXT, title=_TEXT, role=_TEXT, is_bot=pa.bool_(), is_deleted=pa.bool_(),
+)  # fmt: skip
+
 SPAM_LABELS = Table(
     name=f"{CATALOG}.ml.spam_labels",
     columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=TIME),
@@ -117,7 +162,10 @@ _PAYLOAD_COLUMNS = _columns(
     sampling_fraction=pa.float64(), request_metadata=pa.map_(_TEXT, _TEXT),
 )  # fmt: skip
 
-TABLES = (EVENTS, DECISIONS, FEEDBACK, MESSAGES, ACTIVITIES, SPAM_LABELS, SENTIMENT_LABELS, PROMOTIONS, AUDIT)
+TABLES = (
+    EVENTS, DECISIONS, FEEDBACK, MESSAGES, ACTIVITIES, MEMBERSHIPS, REACTIONS, READS, REPORTS, CHANNELS, USERS,
+    SPAM_LABELS, SENTIMENT_LABELS, PROMOTIONS, AUDIT,
+)  # fmt: skip
 
 _PAYLOAD_SUFFIX = "_payload"
 
