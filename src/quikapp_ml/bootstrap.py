@@ -42,8 +42,10 @@ from quikapp_ml.stores.spool.file import FileSpool
 from quikapp_ml.stores.state import open_state
 from quikapp_ml.training.replay import ordered_events
 from quikapp_ml.training.starters import read_metadata, register_starters
+from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle, find_bundle, read_bundle
-from quikapp_ml.workflows.runner import JobRunner, Progress
+from quikapp_ml.workflows.catalog import JobCatalog
+from quikapp_ml.workflows.runner import JobRunner, Progress, Watch
 from quikapp_ml.workflows.schedule import Scheduler
 
 logger = logging.getLogger(__name__)
@@ -72,10 +74,11 @@ def open_bundle(file: Path | None = None, target: str | None = None) -> Bundle:
 def open_job_runner(
     settings: Settings, environment: Mapping[str, str], bundle: Bundle, on_progress: Progress
 ) -> JobRunner:
-    """What runs the bundle's jobs here; they keep their records in the control state and their logs in the home."""
+    """What runs jobs here, of the bundle and of clients; records go to the control state, logs to the home."""
     Home(settings.home)
     state = open_state(settings.control_state_url)
-    return JobRunner(bundle, state.job_runs, settings.home / RUNS_FOLDER, environment, on_progress)
+    jobs = JobCatalog(bundle, state.jobs)
+    return JobRunner(jobs, state.job_runs, settings.home / RUNS_FOLDER, environment, Watch(on_progress))
 
 
 class Service:
@@ -93,7 +96,7 @@ class Service:
             self._open_stores()
             self._open_questions()
             self._open_workspace()
-            self._open_scheduler(environment)
+            self._open_jobs(environment)
         except BaseException:
             self._closing.close()
             raise
@@ -165,10 +168,13 @@ class Service:
             return probe
         return lambda: self._has_events and self.models.follows_registry
 
-    def _open_scheduler(self, environment: Mapping[str, str]) -> None:
+    def _open_jobs(self, environment: Mapping[str, str]) -> None:
         command = (sys.executable, "-m", "quikapp_ml.cli", "pipeline", "run", "--trigger", "schedule")
         folder = self.settings.home / RUNS_FOLDER
-        self.scheduler = Scheduler(open_bundle(), lambda job: (*command, job), environment, folder)
+        self.jobs = JobCatalog(open_bundle(), self.state.jobs)
+        self.job_runs = BackgroundRuns(self.jobs, self.state.job_runs, folder, environment)
+        self._closing.callback(self.job_runs.close)
+        self.scheduler = Scheduler(self.jobs.schedules, lambda job: (*command, job), environment, folder)
 
     # --- its life
 

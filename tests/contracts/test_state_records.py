@@ -9,6 +9,7 @@ from quikapp_ml.errors import AlreadyExists, Conflict, NotFound
 from quikapp_ml.stores.state.audit import AuditEntry
 from quikapp_ml.stores.state.base import ControlState
 from quikapp_ml.stores.state.endpoints import EndpointConfig, EndpointRecord, ServedEntity
+from quikapp_ml.stores.state.jobs import JobDefinition
 from quikapp_ml.stores.state.tokens import Token
 
 NOW = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
@@ -69,3 +70,20 @@ def test_an_endpoint_is_changed_by_who_has_seen_it_last(state: ControlState) -> 
             gone()
     with pytest.raises(NotFound):
         state.endpoints.replace(replace(ENDPOINT, name="abuse"))
+
+
+def test_jobs_of_clients_are_changed_in_one_step(state: ControlState) -> None:
+    first = JobDefinition(12, {"name": "nightly ü", "tasks": []}, "ada", NOW)
+    second = JobDefinition(2**52, {"tasks": [{"task_key": "a"}]}, "bob", LATER, is_one_time=True)
+    for definition in (first, second):
+        state.jobs.add(definition)
+    with pytest.raises(AlreadyExists):
+        state.jobs.add(replace(second, job_id=12))
+    assert state.jobs.all() == [second, first]
+    changed = state.jobs.change(12, lambda settings: {**settings, "tasks": [{"task_key": "b"}]})
+    assert changed == state.jobs.get(12) == replace(first, settings={"name": "nightly ü", "tasks": [{"task_key": "b"}]})
+    state.jobs.delete(12)
+    assert state.jobs.all() == [second]
+    for gone in (lambda: state.jobs.get(12), lambda: state.jobs.delete(12), lambda: state.jobs.change(12, dict)):
+        with pytest.raises(NotFound, match="12"):
+            gone()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
@@ -17,8 +18,9 @@ import pytest
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.state import open_state
 from quikapp_ml.stores.state.base import ControlState, JobRun, RunState, TaskAttempt
+from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import read_bundle
-from quikapp_ml.workflows.runner import JobRunner
+from quikapp_ml.workflows.runner import JobRunner, Watch
 
 SOURCE = Path(__file__).parents[2] / "src"
 HEADER = "# Databricks notebook source\nfrom pathlib import Path\nimport os, sys, time\n"
@@ -50,9 +52,12 @@ class Workplace:
 
     def runner(self) -> JobRunner:
         bundle = read_bundle(self.folder / "databricks.yml")
-        return JobRunner(
-            bundle, self.state.job_runs, self.folder / "runs", child_environment(self.folder), self.progress.append
-        )
+        watch = Watch(self.progress.append)
+        return JobRunner(bundle, self.state.job_runs, self.folder / "runs", child_environment(self.folder), watch)
+
+    def background(self) -> BackgroundRuns:
+        bundle = read_bundle(self.folder / "databricks.yml")
+        return BackgroundRuns(bundle, self.state.job_runs, self.folder / "runs", child_environment(self.folder))
 
     def written(self, name: str) -> str:
         file = self.folder / name
@@ -285,3 +290,56 @@ def test_an_interrupted_run_ends_its_tasks_and_is_recorded_canceled(
     assert (run.state, run.message) == (RunState.CANCELED, "interrupted")
     assert states(run) == [("first", 1, "succeeded"), ("second", 1, "canceled")]
     until(lambda: is_gone(task_pid))
+
+
+@pytest.fixture
+def background(place: Workplace) -> Iterator[BackgroundRuns]:
+    """Runs beside the test, of a job that would take a minute."""
+    place.task("first", "(Path(os.environ['PLACE']) / 'begun').write_text('x')\ntime.sleep(60)")
+    place.task("then", "pass", depends_on=("first",))
+    runs = place.background()
+    yield runs
+    runs.close()
+
+
+def test_a_run_beside_the_service_is_canceled_and_repaired(background: BackgroundRuns, place: Workplace) -> None:
+    run = background.start("nightly", {"greeting": "hi"})
+    assert (run.state, run.trigger, run.parameters) == (RunState.RUNNING, "manual", {"greeting": "hi"})
+    with pytest.raises(Conflict, match=f"run {run.run_id}"):
+        background.start("nightly", {})
+    until(lambda: place.written("begun") == "x")
+    background.cancel(run.run_id)
+    until(lambda: place.state.job_runs.run(run.run_id).state == RunState.CANCELED)
+    (place.folder / "first.py").write_text(HEADER)
+    until(lambda: background.repair(run.run_id).run_id == run.run_id)
+    until(lambda: place.state.job_runs.run(run.run_id).state == RunState.SUCCEEDED)
+    assert states(place.state.job_runs.run(run.run_id))[1:] == [("first", 2, "succeeded"), ("then", 1, "succeeded")]
+    background.cancel(run.run_id)
+    assert place.state.job_runs.run(run.run_id).state == RunState.SUCCEEDED
+
+
+def test_a_run_beside_the_service_ends_with_it(background: BackgroundRuns, place: Workplace) -> None:
+    run_id = background.start("nightly", {}).run_id
+    until(lambda: place.written("begun") == "x")
+    background.close()
+    assert states(place.state.job_runs.run(run_id)) == [("first", 1, "canceled")]
+
+
+def test_what_cannot_begin_is_said_at_once(background: BackgroundRuns) -> None:
+    with pytest.raises(InvalidInput, match="no parameter size"):
+        background.start("nightly", {"size": "1"})
+    for unknown in (lambda: background.start("weekly", {}), lambda: background.repair(9), lambda: background.cancel(9)):
+        with pytest.raises(NotFound):
+            unknown()
+
+
+def test_a_run_of_another_process_is_asked_to_end(place: Workplace, other_process: subprocess.Popen[str]) -> None:
+    place.background().cancel(1)
+    assert other_process.communicate(timeout=20)[0] == "canceled\n"
+    assert states(place.state.job_runs.run(1)) == [("first", 1, "succeeded"), ("second", 1, "canceled")]
+
+
+def test_canceling_a_run_whose_process_is_gone_marks_it_as_lost(background: BackgroundRuns, place: Workplace) -> None:
+    run = place.state.job_runs.start_run("nightly", "manual", {}, datetime.now(UTC))
+    background.cancel(run.run_id)
+    assert place.state.job_runs.run(run.run_id).state == RunState.LOST

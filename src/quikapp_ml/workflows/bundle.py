@@ -1,8 +1,8 @@
 """The bundle as it is deployed to Databricks, read so that its jobs can run here."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -69,6 +69,8 @@ class Job:
     tasks: tuple[Task, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     schedule: Schedule | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What was declared, in the words of Databricks' JobSettings."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ class Bundle:
         if key not in self.jobs:
             raise NotFound(f"{self.file} has no job {key!r}; its jobs are {', '.join(sorted(self.jobs)) or 'none'}")
         return self.jobs[key]
+
+    @property
+    def notebooks(self) -> Mapping[str, Path]:
+        """The notebooks of all jobs, by their place in the bundle, such as `notebooks/model_training`."""
+        found = {task.notebook for job in self.jobs.values() for task in job.tasks}
+        return {_place(notebook, self.file.parent): notebook for notebook in sorted(found)}
 
 
 def find_bundle(given: Path | None = None) -> Path:
@@ -118,8 +126,53 @@ def read_bundle(file: Path, target: str | None = None, variables: Mapping[str, s
         for key, job in _jobs(_resolved(node, known)).items():
             if key in jobs:
                 raise node.problem(f"job {key!r} is declared twice")
-            jobs[key] = job
+            jobs[key] = replace(job, settings=_deployed(job.settings, job.tasks, file.parent))
     return Bundle(file, name, target, jobs)
+
+
+def read_job(bundle: Bundle, key: str, settings: Mapping[str, Any]) -> Job:
+    """A job as a client asks for it, in the words of Databricks' JobSettings; it executes notebooks of the bundle.
+
+    Raises InvalidInput as `read_bundle` does, and for any other notebook: this runs no code that was not deployed.
+    """
+    told = {name: value for name, value in settings.items() if value or name in _JOB_KEYS}
+    tasks = told.get("tasks")
+    if isinstance(tasks, list):
+        told["tasks"] = [_with_notebook(task, bundle) for task in tasks]
+    node = Node(told, bundle.file)
+    try:
+        return replace(_job(key, node), settings=settings)
+    except InvalidInput as error:
+        raise InvalidInput(str(error).removeprefix(f"{bundle.file}: ")) from None
+
+
+def _with_notebook(task: Any, bundle: Bundle) -> Any:
+    path = task["notebook_task"].get("notebook_path") if _has_notebook(task) else None
+    if not isinstance(path, str):
+        return task
+    known = bundle.notebooks
+    place = path.strip("/").removesuffix(".py")
+    if place not in known:
+        raise InvalidInput(f"there is no notebook {path!r} in the bundle; its notebooks are {', '.join(known)}")
+    return {**task, "notebook_task": {**task["notebook_task"], "notebook_path": str(known[place])}}
+
+
+def _has_notebook(task: Any) -> bool:
+    return isinstance(task, dict) and isinstance(task.get("notebook_task"), dict)
+
+
+def _place(notebook: Path, root: Path) -> str:
+    return notebook.relative_to(root).with_suffix("").as_posix() if notebook.is_relative_to(root) else notebook.stem
+
+
+def _deployed(settings: Any, tasks: Sequence[Task], root: Path) -> Any:
+    """A job's settings as they are after deployment: notebooks are named by their place in the bundle."""
+    paths = {task.key: _place(task.notebook, root) for task in tasks}
+    named = [
+        {**task, "notebook_task": {**task["notebook_task"], "notebook_path": f"/{paths[task['task_key']]}"}}
+        for task in settings["tasks"]
+    ]
+    return {**settings, "tasks": named}
 
 
 def _choose_target(top: Node, wanted: str | None) -> tuple[str, Node]:
@@ -209,7 +262,7 @@ def _job(key: str, node: Node) -> Job:
     tasks_node = node.required("tasks")
     tasks = [_task(item, parameters) for item in tasks_node.items()]
     schedule = _schedule(members["schedule"]) if "schedule" in members else None
-    return Job(key, _in_order(tasks, tasks_node), parameters, schedule)
+    return Job(key, _in_order(tasks, tasks_node), parameters, schedule, node.value)
 
 
 def _parameter(node: Node) -> tuple[str, str]:

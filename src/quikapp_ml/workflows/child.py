@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from typing import IO, BinaryIO
 
 GRACE_SECONDS = 5.0
 """How long a child may take to end when it is asked to, before it is made to."""
+
+_LOOK_SECONDS = 0.2
+"""How soon a wish to stop is noticed."""
 
 HEAD_BYTES = 1024 * 1024
 TAIL_BYTES = 256 * 1024
@@ -29,14 +33,21 @@ class Ended:
     """The last line that it wrote: for a Python traceback, the error."""
 
 
+class Stopped(Exception):
+    """Somebody has asked for the end, and the child was ended."""
+
+
 def run_child(
     command: Sequence[str],
     environment: Mapping[str, str],
     log: Path,
     timeout_seconds: float | None = None,
     keep_open: tuple[int, ...] = (),
+    stop: threading.Event | None = None,
 ) -> Ended:
     """Run the command in a process group of its own and wait for it; whatever interrupts the wait ends the group.
+
+    Raises Stopped when `stop` is set before it has ended.
 
     Its standard input stays open until it has ended, so a child can tell by it that this process is gone. The file
     descriptors in `keep_open` are open in the child too. Output goes to `log`: the first MiB and the last 256 KiB.
@@ -56,13 +67,26 @@ def run_child(
         drain.start()
         is_timed_out = False
         try:
-            child.wait(timeout_seconds)
+            _wait(child, timeout_seconds, stop)
         except subprocess.TimeoutExpired:
             is_timed_out = True
         finally:
             _end_group(child)
             drain.join(GRACE_SECONDS)
     return Ended(child.returncode, is_timed_out, _last_line(log))
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float | None, stop: threading.Event | None) -> None:
+    """Wait as Popen does, and look now and then whether somebody wants it to stop."""
+    give_up = None if seconds is None else time.monotonic() + seconds
+    while child.poll() is None:
+        if stop is not None and stop.is_set():
+            raise Stopped
+        left = _LOOK_SECONDS if give_up is None else min(_LOOK_SECONDS, give_up - time.monotonic())
+        if left <= 0:
+            raise subprocess.TimeoutExpired(child.args, seconds or 0)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(left)
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

@@ -57,6 +57,18 @@ class JobLock:
             time.sleep(0.05)
 
 
+def run_under_way(file: Path) -> tuple[int, int | None]:
+    """Process and run that the lock's file names; process 0 when it names none."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0, None
+    try:
+        return _owner(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,14 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from quikapp_ml.errors import Conflict, InvalidInput
 from quikapp_ml.stores.state.base import JobRun, JobRuns, RunState, TaskAttempt
-from quikapp_ml.workflows.bundle import Bundle, Job, Task
-from quikapp_ml.workflows.child import Ended, run_child
+from quikapp_ml.workflows.bundle import Job, Task
+from quikapp_ml.workflows.child import Ended, Stopped, run_child
 from quikapp_ml.workflows.lock import JobLock
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,21 @@ RUNS_WITH_LOGS = 200
 """Logs of older runs than this many are deleted; their records stay."""
 
 Progress = Callable[[TaskAttempt], None]
+
+
+class Jobs(Protocol):
+    """Jobs by key: a bundle, or the jobs of clients beside it."""
+
+    def job(self, key: str) -> Job:
+        """One job. Raises NotFound without it."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on: `on_progress` is told when an attempt begins and when it ends; `stop`, when set, ends the run."""
+
+    on_progress: Progress = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -40,25 +56,24 @@ class _Run:
 
 
 class JobRunner:
-    """Carries out jobs of a bundle as child processes of this one.
+    """Carries out jobs as child processes of this one.
 
-    Logs and locks live in `folder`; `environment` is passed on to every task. `on_progress` is called with each
-    attempt when it begins and when it has ended.
+    Logs and locks live in `folder`; `environment` is passed on to every task.
     """
 
     def __init__(
         self,
-        bundle: Bundle,
+        jobs: Jobs,
         runs: JobRuns,
         folder: Path,
         environment: Mapping[str, str],
-        on_progress: Progress = lambda _: None,
+        watch: Watch | None = None,
     ) -> None:
-        self._bundle = bundle
+        self._jobs = jobs
         self._runs = runs
         self._folder = folder
         self._environment = {**environment, "PYTHONUNBUFFERED": "1"}
-        self._on_progress = on_progress
+        self._watch = watch or Watch()
 
     def run(self, key: str, trigger: str = "manual", parameters: Mapping[str, str] | None = None) -> JobRun:
         """Run a job to its end; `parameters` go before the job's defaults.
@@ -66,7 +81,7 @@ class JobRunner:
         A task that fails ends neither this call nor the tasks that do not depend on it: the run's state tells.
         Raises Conflict while another run of the job is under way, and InvalidInput for a parameter it does not have.
         """
-        job = self._bundle.job(key)
+        job = self._jobs.job(key)
         given = dict(parameters or {})
         unknown = sorted(set(given) - set(job.parameters))
         if unknown:
@@ -83,7 +98,7 @@ class JobRunner:
 
         Raises NotFound without the run, and Conflict when all of it succeeded or the job is under way.
         """
-        job = self._bundle.job(self._runs.run(run_id).job)
+        job = self._jobs.job(self._runs.run(run_id).job)
         with self._alone(job.key) as lock:
             record = self._runs.run(run_id)
             if record.state == RunState.SUCCEEDED:
@@ -123,7 +138,7 @@ class JobRunner:
                 for task in run.job.tasks:
                     if states.get(task.key) != RunState.SUCCEEDED:
                         states[task.key] = self._carry_out_task(run, task, states)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             return self._runs.finish_run(run_id, RunState.CANCELED, "interrupted", _now())
         not_done = [task.key for task in run.job.tasks if states[task.key] != RunState.SUCCEEDED]
         if not_done:
@@ -144,7 +159,7 @@ class JobRunner:
                 break
             if tries_left:
                 # As on Databricks, the interval is from the start of the attempt that failed.
-                time.sleep(max(0.0, task.retry_interval_seconds - (time.monotonic() - begun)))
+                self._rest(task.retry_interval_seconds - (time.monotonic() - begun))
         return attempt.state
 
     def _attempt(self, run: _Run, task: Task) -> TaskAttempt:
@@ -156,17 +171,21 @@ class JobRunner:
         # -P: as in the installed command, the folder we happen to be in is no place to import from
         command = [sys.executable, "-P", "-m", "quikapp_ml.workflows.notebook", str(task.notebook), parameters]
         timeout = task.timeout_seconds or None
-        ended = run_child(command, self._environment, log, timeout, keep_open=(run.lock.descriptor,))
+        ended = run_child(command, self._environment, log, timeout, (run.lock.descriptor,), self._watch.stop)
         return self._end(attempt, *_judged(ended, task))
+
+    def _rest(self, seconds: float) -> None:
+        if self._watch.stop.wait(max(0.0, seconds)):
+            raise Stopped
 
     def _begin(self, run: _Run, task: str, log: str) -> TaskAttempt:
         attempt = self._runs.start_task(run.record.run_id, task, log, _now())
-        self._on_progress(attempt)
+        self._watch.on_progress(attempt)
         return attempt
 
     def _end(self, attempt: TaskAttempt, state: RunState, message: str) -> TaskAttempt:
         ended = self._runs.finish_task(attempt, state, message, _now())
-        self._on_progress(ended)
+        self._watch.on_progress(ended)
         return ended
 
     def _forget_old_logs(self) -> None:

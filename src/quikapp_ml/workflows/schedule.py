@@ -17,13 +17,14 @@ from croniter import croniter
 from croniter.croniter import CroniterBadCronError, CroniterBadDateError
 
 from quikapp_ml.errors import InvalidInput
-from quikapp_ml.workflows.bundle import Bundle, Schedule
+from quikapp_ml.workflows.bundle import Schedule
 
 logger = logging.getLogger(__name__)
 
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _CLOSE_SECONDS = 15.0
 """How long a run under way may take to end its tasks and record that it was canceled."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 def quartz_to_next(expression: str, timezone: str, after: datetime) -> datetime:
@@ -87,22 +88,23 @@ class _Entry:
 
 
 class Scheduler:
-    """Starts the jobs of a bundle when they are due, each as a child process; a failed run stops nothing.
+    """Starts jobs when they are due, each as a child process; a failed run stops nothing.
 
-    `command` gives the command that runs a job; it records the run itself. A time that passed while this process was
-    down is not made up for; times that passed while the machine slept are made up for by one run. A job that is still
-    under way when it is due again is left alone.
+    `schedules` tells which jobs there are, and is asked again at every look. `command` gives the command that runs a
+    job; it records the run itself. A time that passed while this process was down is not made up for; times that passed
+    while the machine slept are made up for by one run. A job still under way when it is due again is left alone.
     """
 
     def __init__(
         self,
-        bundle: Bundle,
+        schedules: Callable[[], Mapping[str, Schedule]],
         command: Callable[[str], Sequence[str]],
         environment: Mapping[str, str],
         folder: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_seconds: float = 10.0,
     ) -> None:
+        self._schedules = schedules
         self._command = command
         self._environment = dict(environment)
         self._folder = folder
@@ -110,13 +112,13 @@ class Scheduler:
         self._poll_seconds = poll_seconds
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="scheduler", daemon=True)
-        kept = {key: job.schedule for key, job in bundle.jobs.items() if job.schedule and not job.schedule.is_paused}
-        self._entries = {key: _Entry(schedule, self._after(schedule, clock())) for key, schedule in kept.items()}
+        self._entries: dict[str, _Entry] = {}
+        self._follow(clock())
 
     @property
     def next_times(self) -> dict[str, datetime]:
         """When each scheduled job is due next."""
-        return {key: entry.due for key, entry in self._entries.items()}
+        return {key: entry.due for key, entry in self._entries.items() if entry.due != _NEVER}
 
     @property
     def last_exit_codes(self) -> dict[str, int]:
@@ -131,6 +133,7 @@ class Scheduler:
     def tick(self) -> None:
         """Look after runs that have ended, and start the jobs that are due."""
         now = self._clock()
+        self._follow(now)
         for key, entry in self._entries.items():
             self._look_after(key, entry)
             if entry.due <= now:
@@ -159,6 +162,17 @@ class Scheduler:
                 self.tick()
             except Exception:
                 logger.exception("the scheduler goes on after an error")
+
+    def _follow(self, now: datetime) -> None:
+        """Take up new and changed schedules; a run under way ends even when its schedule is gone."""
+        schedules = self._schedules()
+        for key, schedule in schedules.items():
+            entry = self._entries.get(key)
+            if entry is None or entry.schedule != schedule or entry.due == _NEVER:
+                earlier = (entry.child, entry.last_exit_code) if entry else (None, None)
+                self._entries[key] = _Entry(schedule, self._after(schedule, now), *earlier)
+        for key in self._entries.keys() - schedules.keys():
+            self._entries[key].due = _NEVER
 
     def _start(self, key: str, entry: _Entry) -> None:
         if entry.child is not None:

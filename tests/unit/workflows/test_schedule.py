@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quikapp_ml.errors import InvalidInput
-from quikapp_ml.workflows.bundle import Bundle, Job, Schedule
+from quikapp_ml.workflows.bundle import Schedule
 from quikapp_ml.workflows.schedule import Scheduler, quartz_to_next
 
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -98,6 +98,9 @@ def test_two_o_clock_is_always_within_the_coming_day(after: datetime) -> None:
     assert (fired.hour, fired.minute, fired.second, fired.microsecond) == (2, 0, 0, 0)
 
 
+TWO_O_CLOCK = Schedule("0 0 2 * * ?", "UTC")
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = MONDAY
@@ -121,17 +124,14 @@ def make_scheduler(tmp_path: Path, clock: Clock) -> Iterator[MakeScheduler]:
     """Schedulers of one job `nightly` that notes each run in the file `marks`."""
     made = []
 
-    def make(body: str = "", is_paused: bool = False, poll_seconds: float = 0.02) -> Scheduler:
-        bundle = Bundle(
-            tmp_path / "databricks.yml", "x", "local",
-            {"nightly": Job("nightly", (), {}, Schedule("0 0 2 * * ?", "UTC", is_paused)), "by_hand": Job("b", ())},
-        )  # fmt: skip
+    def make(body: str = "", schedules: dict[str, Schedule] | None = None, poll_seconds: float = 0.02) -> Scheduler:
+        kept = {"nightly": TWO_O_CLOCK} if schedules is None else schedules
         environment = {**os.environ, "MARKS": str(tmp_path / "marks")}
 
         def command(job: str) -> list[str]:
             return [sys.executable, "-c", PROGRAM.format(body=body), job]
 
-        made.append(Scheduler(bundle, command, environment, tmp_path / "runs", clock, poll_seconds))
+        made.append(Scheduler(lambda: kept, command, environment, tmp_path / "runs", clock, poll_seconds))
         return made[-1]
 
     yield make
@@ -156,9 +156,19 @@ def ended(scheduler: Scheduler) -> bool:
     return "nightly" in scheduler.last_exit_codes
 
 
-def test_only_jobs_with_a_schedule_are_kept(make_scheduler: MakeScheduler) -> None:
-    assert make_scheduler().next_times == {"nightly": datetime(2026, 11, 24, 2, 0, tzinfo=UTC)}
-    assert make_scheduler(is_paused=True).next_times == {}
+def test_schedules_that_come_change_and_go_are_followed(make_scheduler: MakeScheduler) -> None:
+    schedules = {"nightly": TWO_O_CLOCK}
+    scheduler = make_scheduler(schedules=schedules)
+    assert scheduler.next_times == {"nightly": datetime(2026, 11, 24, 2, 0, tzinfo=UTC)}
+    schedules |= {"nightly": Schedule("0 0 3 * * ?", "UTC"), "hourly": Schedule("0 30 * * * ?", "UTC")}
+    scheduler.tick()
+    assert {key: time.hour for key, time in scheduler.next_times.items()} == {"nightly": 3, "hourly": MONDAY.hour}
+    del schedules["nightly"]
+    scheduler.tick()
+    assert list(scheduler.next_times) == ["hourly"]
+    schedules["nightly"] = TWO_O_CLOCK
+    scheduler.tick()
+    assert scheduler.next_times["nightly"] == datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
 def test_a_job_is_started_when_it_is_due_and_not_before(
@@ -215,10 +225,8 @@ def test_the_thread_goes_on_after_failed_runs_and_says_where_their_output_is(
 def test_a_command_that_cannot_be_started_does_not_end_the_thread(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bundle = Bundle(
-        tmp_path / "x", "x", "local", {"nightly": Job("nightly", (), schedule=Schedule("0 0 2 * * ?", "UTC"))}
-    )
-    scheduler = Scheduler(bundle, lambda _: ["/nowhere/command"], {}, tmp_path, clock, poll_seconds=0.02)
+    kept = {"nightly": TWO_O_CLOCK}
+    scheduler = Scheduler(lambda: kept, lambda _: ["/nowhere/command"], {}, tmp_path, clock, poll_seconds=0.02)
     scheduler.start()
     for _ in range(2):
         caplog.clear()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
@@ -106,6 +107,11 @@ class ControlState(ABC):
     @abstractmethod
     def job_runs(self) -> JobRuns:
         """Runs of jobs."""
+
+    @property
+    @abstractmethod
+    def jobs(self) -> JobDefinitions:
+        """Jobs that clients have made."""
 
     @property
     @abstractmethod

@@ -9,9 +9,11 @@ from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.memory_access import MemoryAuditLog, MemoryTokens
 from quikapp_ml.stores.state.memory_catalog import MemoryCatalogRecords, MemoryPrincipals
 from quikapp_ml.stores.state.memory_endpoints import MemoryEndpointRecords
+from quikapp_ml.stores.state.memory_jobs import MemoryJobDefinitions
 from quikapp_ml.stores.state.memory_moderation import memory_moderation
 from quikapp_ml.stores.state.memory_shares import MemoryRecipients, MemoryShares
 from quikapp_ml.stores.state.moderation import ModerationRecords
@@ -85,6 +87,7 @@ class MemoryControlState(ControlState):
 
     def __init__(self) -> None:
         self._job_runs = MemoryJobRuns()
+        self._jobs = MemoryJobDefinitions()
         self._tokens = MemoryTokens()
         self._endpoints = MemoryEndpointRecords()
         self._audit = MemoryAuditLog()
@@ -98,6 +101,11 @@ class MemoryControlState(ControlState):
     def job_runs(self) -> JobRuns:
         """Runs in memory."""
         return self._job_runs
+
+    @property
+    def jobs(self) -> JobDefinitions:
+        """Jobs in memory."""
+        return self._jobs
 
     @property
     def tokens(self) -> Tokens:

@@ -12,11 +12,13 @@ from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, transaction
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
 from quikapp_ml.stores.state.sql_catalog import SqlCatalogRecords, SqlPrincipals
 from quikapp_ml.stores.state.sql_endpoints import SqlEndpointRecords
+from quikapp_ml.stores.state.sql_jobs import SqlJobDefinitions
 from quikapp_ml.stores.state.sql_moderation import sql_moderation
 from quikapp_ml.stores.state.sql_shares import SqlRecipients, SqlShares
 from quikapp_ml.stores.state.tokens import Tokens
@@ -123,6 +125,7 @@ class SqlControlState(ControlState):
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = open_database(engine)
         self._job_runs = SqlJobRuns(self._engine)
+        self._jobs = SqlJobDefinitions(self._engine)
         self._tokens = SqlTokens(self._engine)
         self._endpoints = SqlEndpointRecords(self._engine)
         self._audit = SqlAuditLog(self._engine)
@@ -136,6 +139,11 @@ class SqlControlState(ControlState):
     def job_runs(self) -> JobRuns:
         """Runs in the database."""
         return self._job_runs
+
+    @property
+    def jobs(self) -> JobDefinitions:
+        """Jobs in the database."""
+        return self._jobs
 
     @property
     def tokens(self) -> Tokens:
