@@ -1,0 +1,267 @@
+"""Tables and views: Delta tables of the lake by their names, others by their places, and texts of SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import uuid4
+
+from quikapp_ml.errors import AlreadyExists, FeatureDisabled, InvalidInput, NotFound
+from quikapp_ml.serving.catalog.access import CallerAccess
+from quikapp_ml.serving.catalog.columns import Column, read_schema, schema_text
+from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
+from quikapp_ml.serving.catalog.securables import Change, Securables, checked_comment, checked_name, full_name
+from quikapp_ml.stores.lake.delta_folders import (
+    DeltaFacts,
+    HistoryEntry,
+    create_delta,
+    delta_facts,
+    delta_history,
+    is_delta,
+    remove_delta,
+)
+from quikapp_ml.stores.lake.rows import is_name_part
+from quikapp_ml.stores.lake.tables import CATALOG, TABLES
+from quikapp_ml.stores.state.catalog import CatalogRecord
+
+MANAGED = "MANAGED"
+EXTERNAL = "EXTERNAL"
+VIEW = "VIEW"
+
+_OWN = frozenset(table.name for table in TABLES)
+
+
+@dataclass(frozen=True)
+class NewTable:
+    """A table that is to be made; with a location it is external, with a view's text a view."""
+
+    schema: str
+    """Full name of the schema."""
+    name: str
+    columns: Sequence[Column]
+    partition_by: Sequence[str] = ()
+    comment: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    location: str = ""
+    view_definition: str = ""
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """What is known of a table or view."""
+
+    record: CatalogRecord
+    table_type: str
+    location: str
+    """URL of its files; empty for a view."""
+    columns: Sequence[Column]
+    partition_by: Sequence[str]
+    properties: Mapping[str, str]
+    comment: str
+    table_id: str
+    created_at: datetime
+    view_definition: str = ""
+
+    @property
+    def name(self) -> str:
+        """Full name."""
+        return self.record.name
+
+
+class Tables:
+    """Makes, tells and drops tables and views. `guarded` are URLs that no external table may be in."""
+
+    def __init__(self, securables: Securables, guarded: tuple[str, ...]) -> None:
+        self._securables = securables
+        self._guarded = guarded
+
+    def names(self, access: CallerAccess, schema: str) -> list[str]:
+        """Full names of a schema's tables that the caller may know of. Raises NotFound, PermissionDenied."""
+        inside = full_name(Kind.SCHEMA, schema)
+        access.check_sees(inside)
+        self._securables.get(inside)
+        return [name for name in self.names_inside(inside.name) if access.sees(Securable(Kind.TABLE, name))]
+
+    def names_inside(self, schema: str) -> list[str]:
+        """Full names of all tables and views of a schema; records of tables that were never made are left out."""
+        in_lake = set(self._lake_names(schema))
+        recorded = self._securables.state.catalog.all(Kind.TABLE, schema)
+        return sorted(in_lake | {each.name for each in recorded if not _is_in_lake(each)})
+
+    def get(self, access: CallerAccess, name: str) -> TableInfo:
+        """One table. Raises NotFound, PermissionDenied."""
+        securable = full_name(Kind.TABLE, name)
+        access.check_sees(securable)
+        return self.described(securable.name)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a table or view of this full name."""
+        return name in self.names_inside(name.rpartition(".")[0])
+
+    def described(self, name: str) -> TableInfo:
+        """One table, whoever asks. Raises NotFound."""
+        record = self._securables.state.catalog.find(Kind.TABLE, name)
+        if record is not None and record.details["table_type"] == VIEW:
+            return _view(record)
+        location = self._location(name, record)
+        facts = delta_facts(location)
+        known = record or self._securables.unrecorded(Securable(Kind.TABLE, name), facts.created_at)
+        return TableInfo(
+            known,
+            record.details["table_type"] if record else MANAGED,
+            location,
+            read_schema(facts.schema),
+            facts.partition_columns,
+            {**facts.properties, **known.properties},
+            known.comment or facts.comment,
+            known.record_id if record else facts.table_id,
+            known.created_at,
+        )
+
+    def create(self, access: CallerAccess, new: NewTable) -> TableInfo:
+        """Make a table, or take one that is at its place already. Raises NotFound, AlreadyExists, PermissionDenied."""
+        schema = full_name(Kind.SCHEMA, new.schema)
+        access.check(Privilege.CREATE_TABLE, schema)
+        self._securables.get(schema)
+        securable = Securable(Kind.TABLE, f"{schema.name}.{checked_name(Kind.TABLE, new.name)}")
+        with self._securables.lock:
+            if self.exists(securable.name):
+                raise AlreadyExists(f"{securable} already exists.")
+            if new.view_definition:
+                self._keep_view(access, securable, new)
+            elif new.location:
+                self._make_external(access, securable, new)
+            else:
+                self._make_managed(access, securable, new)
+        return self.described(securable.name)
+
+    def update(self, access: CallerAccess, name: str, change: Change) -> TableInfo:
+        """Change what is said of a table, or its name. Raises FeatureDisabled where files are found by the name."""
+        securable = full_name(Kind.TABLE, name)
+        access.check_manages(securable)
+        with self._securables.lock:
+            info = self.described(securable.name)
+            if change.owner is not None:
+                access.check_owns_new(change.owner)
+            if change.new_name is not None:
+                change = replace(change, new_name=self._new_name(access, info, change.new_name))
+            record = info.record
+            if "table_type" not in record.details:
+                record = replace(record, details={"table_type": MANAGED}, record_id=info.table_id)
+            return self.described(self._securables.change(record, change, access.who.name).name)
+
+    def drop(self, access: CallerAccess, name: str) -> None:
+        """Drop a table; the files of an external one stay. Raises NotFound, PermissionDenied."""
+        securable = full_name(Kind.TABLE, name)
+        access.check_manages(securable)
+        with self._securables.lock:
+            if not self.exists(securable.name):
+                raise NotFound(f"{securable} does not exist.")
+            self.check_droppable(securable.name)
+            self.drop_files(securable.name)
+            self._securables.state.catalog.remove(Kind.TABLE, securable.name)
+
+    def check_droppable(self, name: str) -> None:
+        """Raises FeatureDisabled for the tables that the service writes itself."""
+        if name in _OWN:
+            raise FeatureDisabled(f"table {name} is written by the service itself, which would make it again")
+
+    def drop_files(self, name: str) -> None:
+        """Delete what is managed of a table."""
+        record = self._securables.state.catalog.find(Kind.TABLE, name)
+        if record is None or _is_in_lake(record):
+            self._securables.lake.drop(name)
+        elif record.details["table_type"] == MANAGED:
+            remove_delta(record.details["storage_location"])
+
+    def history(self, name: str, limit: int) -> list[HistoryEntry]:
+        """Newest commits of a table first. Raises NotFound, and InvalidInput for a view."""
+        info = self.described(name)
+        if info.table_type == VIEW:
+            raise InvalidInput(f"{name} is a view, and has no history of its own")
+        return delta_history(info.location, limit)
+
+    def _location(self, name: str, record: CatalogRecord | None) -> str:
+        if record is not None and not _is_in_lake(record):
+            return str(record.details["storage_location"])
+        if not self._is_lake_name(name) or not self._securables.lake.exists(name):
+            raise NotFound(f"Table '{name}' does not exist.")
+        self._securables.root()
+        return self._securables.lake.uri(name)
+
+    def _lake_names(self, schema: str) -> list[str]:
+        if schema.partition(".")[0] != CATALOG:
+            return []
+        return [name for name in self._securables.lake.names() if name.rpartition(".")[0] == schema]
+
+    def _is_lake_name(self, name: str) -> bool:
+        parts = name.split(".")
+        return parts[0] == CATALOG and all(map(is_name_part, parts))
+
+    def _keep_view(self, access: CallerAccess, securable: Securable, new: NewTable) -> None:
+        details = {
+            "table_type": VIEW,
+            "view_definition": new.view_definition,
+            "columns": schema_text(new.columns),
+        }
+        self._keep(access, securable, new, details)
+
+    def _make_external(self, access: CallerAccess, securable: Securable, new: NewTable) -> None:
+        location = self._securables.external_url(access, new.location, self._guarded)
+        if not is_delta(location):
+            create_delta(location, _facts(new))
+        self._keep(access, securable, new, {"table_type": EXTERNAL, "storage_location": location})
+
+    def _make_managed(self, access: CallerAccess, securable: Securable, new: NewTable) -> None:
+        """The record first: a table without one would be the administrator's, not its maker's."""
+        facts = _facts(new)
+        if self._is_lake_name(securable.name):
+            _, schema, table = securable.name.split(".")
+            location = self._securables.root().url(schema, table)
+            self._keep(access, securable, new, {"table_type": MANAGED})
+        elif securable.name.startswith(f"{CATALOG}."):
+            raise InvalidInput(f"names of tables in catalog {CATALOG} may hold a-z, 0-9 and _, not {securable.name!r}")
+        else:
+            location = self._securables.managed_url(Kind.TABLE, str(uuid4()))
+            create_delta(location, facts)
+            self._keep(access, securable, new, {"table_type": MANAGED, "storage_location": location})
+            return
+        create_delta(location, facts)
+
+    def _keep(self, access: CallerAccess, securable: Securable, new: NewTable, details: dict[str, str]) -> None:
+        record = self._securables.new(
+            securable, access.who.name, checked_comment(new.comment), new.properties, details
+        )  # fmt: skip
+        self._securables.state.catalog.add(record, instead=True)
+
+    def _new_name(self, access: CallerAccess, info: TableInfo, given: str) -> str:
+        schema = info.name.rpartition(".")[0]
+        name = f"{schema}.{checked_name(Kind.TABLE, given.rpartition('.')[2])}"
+        if "." in given and given.lower() != name:
+            raise FeatureDisabled("a table stays in its schema")
+        if name != info.name:
+            if info.table_type == MANAGED and info.name.startswith(f"{CATALOG}."):
+                raise FeatureDisabled(f"Table '{info.name}' keeps its name: its files are found by it")
+            access.check(Privilege.CREATE_TABLE, Securable(Kind.SCHEMA, schema))
+            if self.exists(name):
+                raise AlreadyExists(f"Table '{name}' already exists.")
+        return name
+
+
+def _is_in_lake(record: CatalogRecord) -> bool:
+    return record.details.get("table_type") == MANAGED and not record.details.get("storage_location")
+
+
+def _view(record: CatalogRecord) -> TableInfo:
+    return TableInfo(
+        record, VIEW, "", read_schema(record.details["columns"]), (), record.properties, record.comment,
+        record.record_id, record.created_at, str(record.details["view_definition"]),
+    )  # fmt: skip
+
+
+def _facts(new: NewTable) -> DeltaFacts:
+    names = {column.name for column in new.columns}
+    unknown = [name for name in new.partition_by if name not in names]
+    if unknown:
+        raise InvalidInput(f"partition column {unknown[0][:100]!r} is no column of the table")
+    properties = {key: value for key, value in new.properties.items() if key.startswith("delta.")}
+    return DeltaFacts("", 0, schema_text(new.columns), tuple(new.partition_by), new.comment, properties)

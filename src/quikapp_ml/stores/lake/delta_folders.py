@@ -1,0 +1,149 @@
+"""Delta tables by their URL, wherever they are: what is known of them, their making and their end."""
+
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+from uuid import uuid4
+
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
+
+from quikapp_ml.errors import AlreadyExists, InvalidInput, NotFound, StorageFailed
+from quikapp_ml.stores.lake.roots import PATIENCE, SCHEMES
+from quikapp_ml.stores.lake.secrecy import cause, without_keys
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DeltaFacts:
+    """What the newest version of a table says about it."""
+
+    table_id: str
+    version: int
+    schema: str
+    """The columns as Delta's JSON text."""
+    partition_columns: tuple[str, ...] = ()
+    comment: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One commit, as its log tells it."""
+
+    version: int
+    time: datetime
+    operation: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, str]
+    engine: str
+
+
+def create_delta(uri: str, facts: DeltaFacts) -> DeltaFacts:
+    """Make an empty table. Raises AlreadyExists when one is there, InvalidInput when Delta does not take it."""
+    with _named(uri):
+        if is_delta(uri):
+            raise AlreadyExists("there is a Delta table at this place already")
+        if uri.startswith("file://"):
+            folder_of_url(uri).mkdir(parents=True, exist_ok=True)
+    try:
+        DeltaTable.create(
+            uri,
+            schema=Schema.from_json(facts.schema),
+            partition_by=list(facts.partition_columns),
+            description=facts.comment or None,
+            configuration=dict(facts.properties),
+            raise_if_key_not_exists=False,
+            storage_options=_options(uri),
+        )
+    except (DeltaError, ValueError) as error:
+        raise InvalidInput(f"Delta does not take this table: {without_keys(str(error))[:500]}") from cause(error)
+    except OSError as error:
+        raise StorageFailed(f"the table cannot be made: {without_keys(str(error))}") from cause(error)
+    return delta_facts(uri)
+
+
+def is_delta(uri: str) -> bool:
+    """Whether a table has been created there."""
+    return DeltaTable.is_deltatable(uri, storage_options=_options(uri))
+
+
+def delta_facts(uri: str) -> DeltaFacts:
+    """What is known of a table. Raises NotFound without it."""
+    with _named(uri):
+        table = _open(uri)
+        told = table.metadata()
+        created = told.created_time
+        return DeltaFacts(
+            str(told.id),
+            table.version(),
+            table.schema().to_json(),
+            tuple(told.partition_columns),
+            told.description or "",
+            dict(told.configuration),
+            datetime.fromtimestamp(created / 1000, UTC) if created else None,
+        )
+
+
+def delta_history(uri: str, limit: int) -> list[HistoryEntry]:
+    """Newest commits first. Raises NotFound without the table."""
+    with _named(uri):
+        return [_entry(each) for each in _open(uri).history(limit)]
+
+
+def remove_delta(uri: str) -> None:
+    """Delete a table with all its versions; nothing happens without it."""
+    with _named(uri):
+        if uri.startswith("file://"):
+            folder = folder_of_url(uri)
+            if folder.is_dir():
+                gone = folder.with_name(f".dropped-{uuid4().hex}")
+                folder.rename(gone)  # out of sight at once
+                shutil.rmtree(gone)
+            return
+        files = PyFileSystem(DeltaStorageHandler(uri, _options(uri)))
+        for place in ("_delta_log", ""):
+            files.delete_dir_contents(place, missing_dir_ok=True)
+
+
+def folder_of_url(uri: str) -> Path:
+    """The folder that a file URL names."""
+    return Path(unquote(urlparse(uri).path))
+
+
+def _open(uri: str) -> DeltaTable:
+    try:
+        return DeltaTable(uri, storage_options=_options(uri))
+    except TableNotFoundError:
+        raise NotFound("there is no Delta table at the place of this table") from None
+
+
+def _options(uri: str) -> dict[str, str]:
+    return dict(PATIENCE) if urlparse(uri).scheme in SCHEMES else {}
+
+
+def _entry(told: Mapping[str, Any]) -> HistoryEntry:
+    parameters = {key: str(value) for key, value in (told.get("operationParameters") or {}).items()}
+    metrics = {key: str(value) for key, value in (told.get("operationMetrics") or {}).items()}
+    at = datetime.fromtimestamp(told["timestamp"] / 1000, UTC)
+    operation = str(told.get("operation", ""))
+    return HistoryEntry(told["version"], at, operation, parameters, metrics, str(told.get("engineInfo", "")))
+
+
+@contextmanager
+def _named(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        logger.debug("the table at %s cannot be reached", without_keys(uri))
+        raise StorageFailed(f"the table's files cannot be reached: {without_keys(str(error))}") from cause(error)
