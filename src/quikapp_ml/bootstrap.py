@@ -22,7 +22,9 @@ from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import FeedbackIntake
 from quikapp_ml.serving.health import Checks, DatabricksProbe, HealthMonitor, count_champions
 from quikapp_ml.serving.intake import EventIntake
+from quikapp_ml.serving.invocation_log import InvocationLog
 from quikapp_ml.serving.lake_writer import LakeWriter
+from quikapp_ml.serving.ledger_archive import DecisionArchive
 from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.local_token import keep_local_token, local_user
 from quikapp_ml.serving.online_features import OnlineFeatureService
@@ -120,7 +122,8 @@ class Service:
 
     def _open_questions(self) -> None:
         settings = self.settings
-        self.ledger = DecisionLedger(self.spool, self.home.secret())
+        self.ledger = DecisionLedger(self.spool, self.home.secret(), sampling=settings.ledger_shares)
+        self.decisions = DecisionArchive(self.lake, self.spool)
         self.feedback = FeedbackIntake(self.spool, self.ledger)
         self.models = ModelHost(
             self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds
@@ -140,9 +143,9 @@ class Service:
         self._closing.callback(self.state.close)
         self.access = AccessGate(self.state.tokens, local_user())
         self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
-        payloads = PayloadLog(self.spool, self.home.secret())
+        log = InvocationLog(PayloadLog(self.spool, self.home.secret()), self.ledger)
         self.endpoints = EndpointHost(
-            self.state.endpoints, self.registry, self.models, payloads, settings.home / "endpoints",
+            self.state.endpoints, self.registry, self.models, log, settings.home / "endpoints",
             lambda: not self._registering.is_alive(),
         )  # fmt: skip
 

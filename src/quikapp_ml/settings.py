@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from quikapp_ml.errors import InvalidInput, Problem
 
 OWN_PREFIX = "QUIKAPP_ML_"
+_SHARE = r"(recommendations|rank|spam-check|sentiment|invocation)=(0|1|0?\.[0-9]+|1\.0+)"
 
 
 class Settings(BaseSettings):
@@ -102,6 +103,13 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         8 * 1024**2, ge=1024, validation_alias="QUIKAPP_ML_MAX_BODY_BYTES", description="Largest request body accepted."
     )
+    ledger_sampling: str = Field(
+        "",
+        pattern=rf"^({_SHARE}(,{_SHARE})*)?$",
+        validation_alias="QUIKAPP_ML_LEDGER_SAMPLING",
+        description="Share of the decisions of a kind that keep their inputs in the ledger, such as "
+        "`invocation=0.1,rank=0.5`; every decision keeps its row. Empty: all keep them.",
+    )
     run_schedules: bool = Field(
         True,
         validation_alias="QUIKAPP_ML_RUN_SCHEDULES",
@@ -131,6 +139,12 @@ class Settings(BaseSettings):
     def lake_path(self) -> str:
         """Root of the Delta tables."""
         return self.lakehouse_url or str(self.home / "lakehouse")
+
+    @property
+    def ledger_shares(self) -> dict[str, float]:
+        """Kind of decision → share of them that keep their inputs."""
+        pairs = (each.split("=") for each in self.ledger_sampling.split(",") if each)
+        return {kind: float(share) for kind, share in pairs}
 
     @property
     def mlflow_uri(self) -> str:

@@ -10,8 +10,10 @@ from typing import Any, cast
 from quikapp_ml.bootstrap import starter_folders
 from quikapp_ml.entities.decisions import ModelRef
 from quikapp_ml.models import MODEL_CLASSES
+from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoint_changes import WantedConfig, WantedEntity
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.invocation_log import InvocationLog
 from quikapp_ml.serving.invocations import Invocation, Scored
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.payload_log import PayloadLog
@@ -51,8 +53,9 @@ class Setup:
 
     def open(self) -> EndpointHost:
         """Another host over the same state, as after a restart."""
-        payloads = PayloadLog(self.spool, b"key")
-        return EndpointHost(self.records, self.registry, cast(Any, StarterModels()), payloads, self.folder / "cache")
+        self.decisions = MemorySpool()
+        log = InvocationLog(PayloadLog(self.spool, b"key"), DecisionLedger(self.decisions, b"key"))
+        return EndpointHost(self.records, self.registry, cast(Any, StarterModels()), log, self.folder / "cache")
 
     def register(self, threshold: float, model_class: str = "support.toy_model:Threshold") -> ModelVersion:
         saved = self.folder / f"saved-{time.monotonic_ns()}"

@@ -17,7 +17,7 @@ from quikapp_ml.entities.decisions import Decision
 from quikapp_ml.errors import Unavailable
 from quikapp_ml.experiments.assignment import position
 from quikapp_ml.serving.ledger_packing import Candidates
-from quikapp_ml.serving.privacy import without_addresses
+from quikapp_ml.serving.privacy import json_without_addresses
 from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS
 from quikapp_ml.stores.spool.base import Spool
 
@@ -125,17 +125,17 @@ class DecisionLedger:
             "experiment": decision.experiment,
             "variant": decision.variant,
             "propensity": decision.propensity,
-            "answer": _json(decision.answer),
+            "answer": json_text(decision.answer),
             "latency_ms": decision.latency_ms,
             **self._inputs(decision),
         }
         return orjson.dumps({k: v for k, v in columns.items() if v is not None}, option=orjson.OPT_UTC_Z)
 
     def _inputs(self, decision: Decision) -> dict[str, Any]:
-        request = without_addresses(decision.request, self._ip_key)
-        text = _json(request)
+        given = json_text(decision.request)
+        text = json_without_addresses(given, self._ip_key)
         columns = {
-            "inputs": Inputs.KEPT if request == decision.request else Inputs.HASHED,
+            "inputs": Inputs.KEPT if text == given else Inputs.HASHED,
             "request_hash": blake2b(text.encode(), key=self._ip_key[:64], digest_size=16).hexdigest(),
             "features_from": self._features_from() if decision.features else None,
         }
@@ -144,8 +144,8 @@ class DecisionLedger:
         return {
             **columns,
             "request": text,
-            "features": _json(without_addresses(decision.features, self._ip_key)),
-            "candidates": _json(decision.candidates) if decision.candidates else None,
+            "features": json_without_addresses(json_text(decision.features), self._ip_key),
+            "candidates": json_text(decision.candidates) if decision.candidates else None,
         }
 
     def _is_sampled(self, decision: Decision) -> bool:
@@ -157,7 +157,8 @@ class DecisionLedger:
         return f"{EVENTS.name}@{self._spool.writer_id}:{self._spool.last_sequence}"
 
 
-def _json(given: Any) -> str:
+def json_text(given: Any) -> str:
+    """A value as the ledger writes it."""
     return orjson.dumps(given, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 

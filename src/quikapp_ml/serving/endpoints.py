@@ -20,9 +20,10 @@ from quikapp_ml.serving.built_in_endpoints import MAX_RECORDS, BuiltIn
 from quikapp_ml.serving.deployments import Artefacts, Deployment, Served
 from quikapp_ml.serving.endpoint_changes import WantedConfig, check_endpoint_name, checked_config
 from quikapp_ml.serving.endpoint_telemetry import EntityTelemetry, ProcessLoad, exposition
+from quikapp_ml.serving.invocation_log import InvocationLog
 from quikapp_ml.serving.invocations import Invocation, Record, Scored, encode, predictions
 from quikapp_ml.serving.loading import Loaded, ModelHost
-from quikapp_ml.serving.payload_log import Answered, PayloadLog
+from quikapp_ml.serving.payload_log import Answered
 from quikapp_ml.stores.registry.base import ModelRegistry
 from quikapp_ml.stores.state.endpoints import EndpointConfig, EndpointRecord, EndpointRecords, ServedEntity
 
@@ -48,14 +49,14 @@ class EndpointHost:
         records: EndpointRecords,
         registry: ModelRegistry,
         models: ModelHost,
-        payloads: PayloadLog,
+        log: InvocationLog,
         cache: Path,
         is_complete: Callable[[], bool] = lambda: True,
     ) -> None:
         self._records = records
         self._registry = registry
         self._models = models
-        self._payloads = payloads
+        self._log = log
         self._artefacts = Artefacts(registry, cache)
         self._is_complete = is_complete
         self._executor = ThreadPoolExecutor(LOADERS, thread_name_prefix="endpoint-loader")
@@ -313,18 +314,17 @@ class EndpointHost:
         started = time.perf_counter()
         built_in = self._built_in.get(name)
         if built_in is not None:
-            return await self._ask(built_in, invocation, entity, started)
+            return await self._ask(built_in, invocation, entity, request_id)
         deployment = self._active.get(name)
         if deployment is None:
             raise self._not_ready(name)
         served = deployment.named(entity) if entity else deployment.choose(lambda: invocation.unit)
         scored = await self._score(served, invocation, started)
-        capture = deployment.config.auto_capture
-        if capture is not None and capture.enabled:
-            about = served.entity
-            latency_ms = 1000 * (time.perf_counter() - started)
-            answered = Answered(name, about.name, about.model, str(about.version), request_id, latency_ms)
-            self._payloads.record(capture.table, invocation, scored, answered)
+        capture, about = deployment.config.auto_capture, served.entity
+        latency_ms = 1000 * (time.perf_counter() - started)
+        answered = Answered(name, about.name, about.model, str(about.version), request_id, latency_ms)
+        table = capture.table if capture is not None and capture.enabled else None
+        self._log.by_entity(invocation, scored, answered, table)
         return scored, served.entity.name
 
     async def _score(self, served: Served, invocation: Invocation, started: float) -> Scored:
@@ -343,12 +343,13 @@ class EndpointHost:
             served.log.service(f"{scored.status}: {scored.trace}")
         return scored
 
-    async def _ask(self, built_in: BuiltIn, invocation: Invocation, entity: str, started: float) -> tuple[Scored, str]:
+    async def _ask(self, built_in: BuiltIn, invocation: Invocation, entity: str, request_id: str) -> tuple[Scored, str]:
+        started = time.perf_counter()
         if entity not in ("", built_in.model):
             raise NotFound(f"serving endpoint {built_in.name!r} has no served entity {entity!r}, but {built_in.model}")
         status = 503
         try:
-            scored = await self._ask_service(built_in, invocation)
+            scored = await self._ask_service(built_in, invocation, request_id)
             status = scored.status
         except InvalidInput:
             status = 400
@@ -358,18 +359,24 @@ class EndpointHost:
             self._built_in_telemetry[built_in.name].observe(status, latency_ms, latency_ms, 0.0)
         return scored, built_in.model
 
-    async def _ask_service(self, built_in: BuiltIn, invocation: Invocation) -> Scored:
+    async def _ask_service(self, built_in: BuiltIn, invocation: Invocation, request_id: str) -> Scored:
+        started = time.perf_counter()
         records = invocation.csv_records() if invocation.is_csv else invocation.records()
         if records is not None and built_in.asks(records):
             if len(records) > MAX_RECORDS:
                 raise InvalidInput(f"{len(records)} records are given, at most {MAX_RECORDS} are allowed")
             answers = await built_in.answer(records, from_text=invocation.is_csv)
             return Scored(200, encode({"predictions": answers}))
-        model = self._models.get(built_in.model).model
-        columns = invocation.columns(model.inputs)
+        loaded = self._models.get(built_in.model)
+        columns = invocation.columns(loaded.model.inputs)
         if columns is None:
-            raise InvalidInput(_neither(built_in, model.inputs, records))
-        return predictions(model.predict(columns))
+            raise InvalidInput(_neither(built_in, loaded.model.inputs, records))
+        scored = predictions(loaded.model.predict(columns))
+        latency_ms = 1000 * (time.perf_counter() - started)
+        ref = loaded.ref
+        answered = Answered(built_in.name, built_in.model, ref.name, ref.version, request_id, latency_ms)
+        self._log.by_model_alone(invocation, scored, loaded, answered)
+        return scored
 
     def _not_ready(self, name: str) -> QuikAppMLError:
         record = self._records.get(name)

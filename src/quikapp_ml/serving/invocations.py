@@ -69,8 +69,11 @@ class Invocation:
     @property
     def unit(self) -> str:
         """Whom the answer must not change for while shares stay: the request's name, else its only user, else empty."""
-        if self.client_request_id:
-            return self.client_request_id
+        return self.client_request_id or self.user
+
+    @property
+    def user(self) -> str:
+        """The only user that the rows name; empty when they name none or several."""
         users = {record.get("user_id") for record in self.records() or ()}
         only = users.pop() if len(users) == 1 else None
         return only if isinstance(only, str) else ""

@@ -4,7 +4,7 @@ Feature values and scores are float64, column by column, the bytes of equal weig
 then, and LZ4 leaves little. Texts stay JSON.
 """
 
-from base64 import b64decode, b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,12 +51,12 @@ class Candidates:
 def _packed(numbers: Floats) -> str:
     columns = np.ascontiguousarray(numbers.T)
     shuffled = columns.view(np.uint8).reshape(-1, 8).T.tobytes()
-    return b64encode(pa.compress(shuffled, codec=_CODEC, asbytes=True)).decode("ascii")
+    return urlsafe_b64encode(pa.compress(shuffled, codec=_CODEC, asbytes=True)).decode("ascii")
 
 
 def _unpacked(text: str, n_rows: int, n_columns: int) -> Floats:
     n_bytes = n_rows * n_columns * 8
-    shuffled = pa.decompress(b64decode(text), decompressed_size=n_bytes, codec=_CODEC, asbytes=True)
+    shuffled = pa.decompress(urlsafe_b64decode(text), decompressed_size=n_bytes, codec=_CODEC, asbytes=True)
     parts = np.frombuffer(shuffled, dtype=np.uint8).reshape(8, -1)
     numbers: Floats = np.ascontiguousarray(parts.T).view(np.float64).reshape(n_columns, n_rows).T
     return numbers

@@ -59,11 +59,12 @@ class ServedModel:
     async def answer(self, invocation: Invocation) -> Scored:
         """Answer a request without keeping the event loop from others."""
         if self._own is None or len(invocation.body) > INLINE_BYTES:
-            return await asyncio.to_thread(self._answer_anyhow, invocation)
+            return await asyncio.to_thread(self.answer_now, invocation)
         scored = self.answer_plainly(invocation)
         return await asyncio.to_thread(self.answer_by_mlflow, invocation) if scored is None else scored
 
-    def _answer_anyhow(self, invocation: Invocation) -> Scored:
+    def answer_now(self, invocation: Invocation) -> Scored:
+        """Answer in this thread, whatever it takes."""
         return self.answer_plainly(invocation) or self.answer_by_mlflow(invocation)
 
     def answer_plainly(self, invocation: Invocation) -> Scored | None:

@@ -1,11 +1,13 @@
 import json
 import time
+from typing import Any
 
+import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quikapp_ml.serving.privacy import hash_ip, without_addresses
+from quikapp_ml.serving.privacy import hash_ip, json_without_addresses, without_addresses
 
 KEY = b"k" * 32
 
@@ -125,3 +127,23 @@ def test_no_address_survives_wherever_it_is(address: object, path: list[str]) ->
 def test_any_text_can_be_under_an_address_key(text: str) -> None:
     assert without_addresses({"ip": text}, KEY)["ip"].startswith("ip-")
     assert hash_ip("\ud800", KEY).startswith("ip-")
+
+
+KEYS = st.sampled_from(["ip", "IP-Address", "content", "x_forwarded_for"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text() | st.sampled_from(["203.0.113.7", "::1", "2001:db8::1", "at 10.0.0.1:80, twice", "T12:30:00+01:00"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=4) | KEYS, inner, max_size=3),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+@example({"ips": "some host"})
+@example({"sent_at": "2026-11-25T09:30:00+01:00"})
+@example(["T09:1:2:3:4:5:6:7:8", "fe80::1%eth0", "[::1]:80", "10.0.0.1/8"])
+def test_the_quick_way_over_json_changes_what_the_slow_one_does(value: Any) -> None:
+    text = orjson.dumps(value).decode()
+    quick = json_without_addresses(text, KEY)
+    assert orjson.loads(quick) == without_addresses(orjson.loads(text), KEY)

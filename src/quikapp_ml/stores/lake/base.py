@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from quikapp_ml.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,16 @@ class Lake(ABC):
 
         Raises NotFound without the table or the version.
         """
+
+    def find(self, name: str, column: str, values: Sequence[str]) -> pa.Table:
+        """Rows of the newest version whose text in the column is one of the values. Raises NotFound as `read` does.
+
+        Engines that know which file has which values read those files only.
+        """
+        rows = self.read(name)
+        if column not in rows.schema.names:
+            raise InvalidInput(f"table {name} has no column {column}; its columns are {', '.join(rows.schema.names)}")
+        return rows.filter(pc.is_in(rows[column], pa.array(values, pa.string())))
 
     @abstractmethod
     def version(self, name: str) -> int:

@@ -137,6 +137,18 @@ class DeltaLake(Lake):
                 rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {quoted} FROM rows"))  # noqa: S608
             return rows.cast(pa.schema([existing.field(column) for column in chosen]))
 
+    def find(self, name: str, column: str, values: Sequence[str]) -> pa.Table:
+        """Rows of which the column has one of the values; files that cannot have them are not read."""
+        with _storage(name):
+            table = self._open(name)
+            existing = _columns(table)
+            chosen_columns([column], existing, name)
+            if not values:
+                return existing.empty_table()
+            wanted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+            sql = f"SELECT * FROM rows WHERE {_quoted(column)} IN ({wanted})"  # noqa: S608 quoted
+            return pa.table(QueryBuilder().register("rows", table).execute(sql)).cast(existing)
+
     def version(self, name: str) -> int:
         """Newest version."""
         with _storage(name):
