@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from quikapp_ml.errors import NotFound
 from quikapp_ml.stores.lake.base import Lake, Table, Transaction
-from quikapp_ml.stores.lake.tables import CATALOG, TIME
+from quikapp_ml.stores.lake.constraints import given
+from quikapp_ml.stores.lake.tables import CATALOG, OWNER, TIME
 from quikapp_ml.stores.registry.base import ModelRegistry
 
 ALIAS_MOVES = Table(
@@ -29,6 +30,8 @@ ALIAS_MOVES = Table(
     ),
     key=("model", "alias", "moved_at"),
     comment="Every move of an alias from one version of a model to another: when, by whom, and why.",
+    constraints=given("model", "alias", "moved_at", "to_version"),
+    owner=OWNER,
 )
 
 

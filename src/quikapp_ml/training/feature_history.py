@@ -5,6 +5,7 @@ when they were computed. A look-up at a time sees the newest values of before it
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -14,9 +15,12 @@ from quikapp_ml.feature_store.tables import FeatureTable
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.base import FeatureView
 from quikapp_ml.stores.lake.base import Lake, Table
-from quikapp_ml.stores.lake.tables import CATALOG, TIME
+from quikapp_ml.stores.lake.constraints import given
+from quikapp_ml.stores.lake.tables import CATALOG, OWNER, TIME
 
 HAPPENED, KNOWN = "as_of", "ingest_time"
+KEEP_FEATURES = timedelta(days=90)
+"""How long the values of a build can be looked up."""
 
 
 def feature_table(view: FeatureView) -> Table:
@@ -27,7 +31,7 @@ def feature_table(view: FeatureView) -> Table:
         HAPPENED: TIME,
         KNOWN: TIME,
     }
-    return FeatureTable(
+    table = FeatureTable(
         name=f"{CATALOG}.features.{view.name}",
         primary_keys=(*view.entity_key, HAPPENED),
         timestamp_keys=(HAPPENED,),
@@ -35,6 +39,8 @@ def feature_table(view: FeatureView) -> Table:
         description=f"{view.comment} Values as they were at `as_of`, computed at `ingest_time`; a row for each build.",
         columns=pa.schema([pa.field(name, kind) for name, kind in types.items()]),
     ).declared()
+    constraints = given(*table.key)
+    return replace(table, constraints=constraints, owner=OWNER, retention=KEEP_FEATURES, retention_column=HAPPENED)
 
 
 FEATURE_TABLES: Mapping[str, Table] = {view.name: feature_table(view) for view in FEATURE_VIEWS}

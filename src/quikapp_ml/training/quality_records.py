@@ -1,12 +1,14 @@
 """What the quality gate found, kept as tables, and what that means for a model."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from quikapp_ml.stores.lake.base import Lake, Table
-from quikapp_ml.stores.lake.tables import CATALOG, TIME
+from quikapp_ml.stores.lake.constraints import given
+from quikapp_ml.stores.lake.tables import CATALOG, OWNER, TIME
 
 PASSED, FAILED, QUARANTINED = "passed", "failed", "quarantined"
 
@@ -26,6 +28,9 @@ QUALITY_RESULTS = Table(
     ),
     key=("run_id", "table_name", "expectation"),
     comment="What each check of a table found; the version is the one that training reads afterwards.",
+    constraints=given("run_id", "table_name", "expectation", "checked_at")
+    | {"known_status": f"status IN ('{PASSED}', '{FAILED}', '{QUARANTINED}')"},
+    owner=OWNER,
 )
 
 QUARANTINE = Table(
@@ -41,6 +46,10 @@ QUARANTINE = Table(
     ),
     key=("table_name", "table_version", "reason", "row"),
     comment="Rows taken out of a table, as JSON, with the expectation that they broke.",
+    constraints=given("table_name", "reason", "row", "quarantined_at"),
+    owner=OWNER,
+    retention=timedelta(days=90),
+    retention_column="quarantined_at",
 )
 
 

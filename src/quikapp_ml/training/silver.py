@@ -2,22 +2,18 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.stores.lake.base import Compute, Lake, Table
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
-from quikapp_ml.training.feature_history import FEATURE_TABLES, add_values
+from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, add_values
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL, SENTIMENT_LABELS_SQL, SPAM_LABELS_SQL
 from quikapp_ml.training.silver_state import STATE_TABLES
 
 logger = logging.getLogger(__name__)
-
-
-KEEP_FEATURES = timedelta(days=90)
-"""How long the values of a build can be looked up."""
 
 
 class SilverBuild:

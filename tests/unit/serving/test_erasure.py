@@ -25,7 +25,7 @@ def lake() -> Lake:
     write(lake, SPAM_LABELS, label("m1", "my secret"), label("m3", "another secret"))
     write(lake, DECISIONS, decision("d1", "U1", '{"user_id":"U1"}'), decision("d2", "U2", '{"items":["U1","U12"]}'))
     write(lake, QUARANTINE, {"row": '{"user_id": "U1", "content": "my secret"}'}, {"row": '{"user_id": "U12"}'})
-    write(lake, AUDIT, {"event_id": "a1", "request_id": "asked by U1"})
+    write(lake, AUDIT, {"event_id": "a1", "event_time": NOW, "request_id": "asked by U1"})
     return lake
 
 
@@ -46,7 +46,8 @@ def label(message_id: str, content: str) -> dict[str, Any]:
 
 
 def decision(decision_id: str, user_id: str, text: str) -> dict[str, Any]:
-    return {"decision_id": decision_id, "kind": "rank", "user_id": user_id, "request": text, "answer": text}
+    given = {"decision_id": decision_id, "kind": "rank", "decided_at": NOW, "user_id": user_id}
+    return {**given, "request": text, "answer": text}
 
 
 def column(lake: Lake, table: Table, name: str) -> list[Any]:

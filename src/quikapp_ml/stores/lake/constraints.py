@@ -22,15 +22,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _SHOWN_LENGTH = 200
 
 
+def given(*columns: str) -> dict[str, str]:
+    """The constraints that these columns have a value in every row."""
+    return {f"{column}_is_given": f"{column} IS NOT NULL" for column in columns}
+
+
 def check_constraints(table: Table) -> None:
     """Refuse constraints that cannot be read, or are of columns that are not there. Raises InvalidInput."""
     for name, sql in table.constraints.items():
         if not _NAME.fullmatch(name):
             raise InvalidInput(f"table {table.name}: the name {name!r} of a constraint must be of a-z, 0-9 and _")
         if '"' in sql or "`" in sql:
-            raise InvalidInput(
-                f"table {table.name}: constraint {name} ({sql}) must name columns without quotes"
-            )
+            raise InvalidInput(f"table {table.name}: constraint {name} ({sql}) must name columns without quotes")
         if not _mentioned(table.columns, sql):
             raise InvalidInput(
                 f"table {table.name}: constraint {name} ({sql}) names no column; the columns are "

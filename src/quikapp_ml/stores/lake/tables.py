@@ -3,8 +3,12 @@
 import pyarrow as pa
 
 from quikapp_ml.stores.lake.base import Table
+from quikapp_ml.stores.lake.constraints import given
 
 CATALOG = "quikapp_ml"
+
+OWNER = "ml-platform"
+"""The group that answers for the tables declared here."""
 
 TIME = pa.timestamp("us", tz="UTC")
 """Type of every time in a table."""
@@ -25,6 +29,8 @@ EVENTS = Table(
     key=("event_id",),
     comment="Every accepted event, once. `event_time` is when it happened, `ingest_time` when it was learnt of; "
     "fields without a column of their own are JSON in `attributes`.",
+    constraints=given("event_id", "type", "event_time", "ingest_time"),
+    owner=OWNER,
 )  # fmt: skip
 
 DECISIONS = Table(
@@ -39,6 +45,8 @@ DECISIONS = Table(
     key=("decision_id",),
     comment="Every answer: who asked, which model answered, from which candidates and features, with what result "
     "(JSON texts), and how long it took. IP addresses are keyed hashes.",
+    constraints=given("decision_id", "kind", "decided_at"),
+    owner=OWNER,
 )  # fmt: skip
 
 FEEDBACK = Table(
@@ -49,6 +57,8 @@ FEEDBACK = Table(
     ),
     key=("feedback_id",),
     comment="What people did with an answer; joins `decisions` by `decision_id`.",
+    constraints=given("feedback_id", "decision_id", "received_at", "action"),
+    owner=OWNER,
 )  # fmt: skip
 
 MESSAGES = Table(
@@ -60,6 +70,9 @@ MESSAGES = Table(
     ),
     key=("channel_id", "message_id"),
     comment="Messages as they are now: the newest text, and how others reacted.",
+    constraints=given("channel_id", "message_id")
+    | {"counts_from_zero": "n_reactions >= 0 AND n_replies >= 0 AND n_reports >= 0"},
+    owner=OWNER,
 )  # fmt: skip
 
 ACTIVITIES = Table(
@@ -70,6 +83,8 @@ ACTIVITIES = Table(
     ),
     key=("event_id", "kind", "other_user_id"),
     comment="Who did what, where, and towards whom: one row for each thing that feature views count.",
+    constraints=given("event_id", "kind"),
+    owner=OWNER,
 )  # fmt: skip
 
 
@@ -77,7 +92,10 @@ def _history(name: str, comment: str, key: tuple[str, ...], /, **values: pa.Data
     """A silver table of what held from when until when; `key` names the thing that it is told of."""
     clocks = {"valid_from": TIME, "valid_to": TIME, "is_current": pa.bool_(), "known_at": TIME}
     columns = _columns(**dict.fromkeys(key, _TEXT), **values, **clocks)
-    return Table(f"{CATALOG}.silver.{name}", columns, (*key, "valid_from"), comment)
+    constraints = given(*key, "valid_from", "is_current", "known_at")
+    return Table(
+        f"{CATALOG}.silver.{name}", columns, (*key, "valid_from"), comment, constraints=constraints, owner=OWNER
+    )
 
 
 MEMBERSHIPS = _history(
@@ -122,6 +140,8 @@ SPAM_LABELS = Table(
     columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=TIME),
     key=("channel_id", "message_id"),
     comment="`spam` where people reported a message as spam, `ham` for ordinary messages that nobody reported.",
+    constraints=given("channel_id", "message_id"),
+    owner=OWNER,
 )
 
 SENTIMENT_LABELS = Table(
@@ -129,6 +149,8 @@ SENTIMENT_LABELS = Table(
     columns=_columns(message_id=_TEXT, channel_id=_TEXT, content=_TEXT, label=_TEXT, source=_TEXT, labelled_at=TIME),
     key=("channel_id", "message_id"),
     comment="negative, neutral or positive, read off the reactions that others put on a message.",
+    constraints=given("channel_id", "message_id"),
+    owner=OWNER,
 )
 
 PROMOTIONS = Table(
@@ -139,6 +161,8 @@ PROMOTIONS = Table(
     ),
     key=("model_name", "candidate"),
     comment="What the gate decided about each trained version, and why.",
+    constraints=given("model_name", "candidate", "decided_at"),
+    owner=OWNER,
 )  # fmt: skip
 
 AUDIT = Table(
@@ -154,6 +178,8 @@ AUDIT = Table(
     key=("event_id",),
     comment="Every change that was asked for, by whom, and how it ended; the columns of Databricks' "
     "`system.access.audit`. IP addresses are keyed hashes.",
+    constraints=given("event_id", "event_time"),
+    owner=OWNER,
 )  # fmt: skip
 
 _PAYLOAD_COLUMNS = _columns(
@@ -175,4 +201,5 @@ def inference_table(name: str) -> Table | None:
     if name.count(".") != 2 or not name.startswith(f"{CATALOG}.") or not name.endswith(_PAYLOAD_SUFFIX):
         return None
     comment = "Requests of a serving endpoint and their answers, in the columns of Databricks' inference tables."
-    return Table(name, _PAYLOAD_COLUMNS, ("databricks_request_id",), comment)
+    key = ("databricks_request_id",)
+    return Table(name, _PAYLOAD_COLUMNS, key, comment, constraints=given(*key), owner=OWNER)
