@@ -43,7 +43,7 @@ class CountedDays:
     def total(self, today: int) -> int:
         """How often, in the window that ends today."""
         after = today - self._days
-        return sum(count for day, count in self._counts.items() if day > after)
+        return sum([count for day, count in self._counts.items() if day > after])
 
 
 class DistinctOfDays:
@@ -95,7 +95,7 @@ class DistinctOfDays:
     def total(self, today: int) -> int:
         """How many, in the window that ends today."""
         after = today - self._days
-        return sum(n for day, n in self._per_day.items() if day > after)
+        return sum([n for day, n in self._per_day.items() if day > after])
 
 
 DayWindow = CountedDays | DistinctOfDays

@@ -64,9 +64,14 @@ class OnlineFeatures:
         """(n_keys, n_features): features of many entities at `now`, unix seconds; all of the view, or those named."""
         return self._require(view).matrix(keys, now, names)
 
-    def touched(self, view: str, keys: Sequence[tuple[str, ...]]) -> list[float | None]:
-        """When each entity was touched last, unix seconds: NaN where its record has no time, None without a record."""
-        return self._require(view).touched(keys)
+    def read(
+        self, view: str, keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None = None
+    ) -> tuple[Floats, list[float | None]]:
+        """`matrix`, and when each entity was touched last, unix seconds.
+
+        That is NaN where its record has no time, None without a record.
+        """
+        return self._require(view).read(keys, now, names)
 
     @property
     def newest_at(self) -> float | None:
@@ -171,13 +176,27 @@ class _Values:
                 self._changed_cells.update((first, second, name, cell) for cell in window.cells())
 
     def matrix(self, keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None) -> Floats:
+        return self._matrix(self._found(keys), keys, now, names)
+
+    def read(
+        self, keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None
+    ) -> tuple[Floats, list[float | None]]:
+        found = self._found(keys)
+        touched = [None if record is self._blank else self._touched(record) for record in found]
+        return self._matrix(found, keys, now, names), touched
+
+    def _matrix(
+        self, found: list[list[float]], keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None
+    ) -> Floats:
         reading = self._reading(names)
         width = len(self._blank)
-        found = chain.from_iterable(self._found(keys))
-        records = np.fromiter(found, dtype=float, count=len(keys) * width).reshape(len(keys), width)
-        values = reading.counted(records, now)
-        for column, name in reading.windows:
-            values[:, column] = self._totals(keys, name, int(now // SECONDS_PER_DAY))
+        flat = np.fromiter(chain.from_iterable(found), dtype=float, count=len(keys) * width)
+        values = reading.counted(flat.reshape(len(keys), width), now)
+        if reading.windows:
+            today = int(now // SECONDS_PER_DAY)
+            windows = self._windows_of(keys)
+            for column, name in reading.windows:
+                values[:, column] = [float(one[name].total(today)) if one else 0.0 for one in windows]
         return reading.all(values, now)
 
     def _found(self, keys: Sequence[tuple[str, ...]]) -> list[list[float]]:
@@ -193,17 +212,13 @@ class _Values:
                 f"a key of {self.view.name} is {', '.join(self.view.entity_key)}; given was {wrong!r}"
             ) from None
 
-    def touched(self, keys: Sequence[tuple[str, ...]]) -> list[float | None]:
-        return [None if record is self._blank else self._touched(record) for record in self._found(keys)]
-
     def _touched(self, record: list[float]) -> float:
-        newest = max((record[slot] for slot in self._times), default=NEVER)
+        newest = max([record[slot] for slot in self._times], default=NEVER)
         return newest if newest > 0 else float("nan")  # a time that was never set is 0, or NEVER
 
-    def _totals(self, keys: Sequence[tuple[str, ...]], name: str, today: int) -> list[float]:
+    def _windows_of(self, keys: Sequence[tuple[str, ...]]) -> list[dict[str, DayWindow] | None]:
         pairs = keys if self._second_of else [(first, "") for (first,) in keys]
-        found = [self._windows.get((first, second)) for first, second in pairs]
-        return [float(windows[name].total(today)) if windows else 0.0 for windows in found]
+        return [self._windows.get((first, second)) for first, second in pairs]
 
     def changes(self) -> dict[str, bytes | None]:
         changed, self._changed = self._changed, set()

@@ -28,7 +28,7 @@ class EntityFeatures:
     key: Mapping[str, Any]
     status: Status
     values: Mapping[str, Any] = field(default_factory=dict)
-    event_time: str | None = None
+    event_time: datetime | None = None
     """When the newest of it happened, where that is known."""
 
 
@@ -110,20 +110,16 @@ class OnlineFeatureService:
         chosen = tuple(view.features if names is None else names)
         _check_features(name, chosen, tuple(view.features))
         parts = [_key_of(view, index, key) for index, key in enumerate(keys)]
-        values = self._features.matrix(name, parts, self._now(), chosen).tolist()
-        touched = self._features.touched(name, parts)
-        return FeaturesAnswer(name, tuple(_entity(*one, chosen) for one in zip(keys, values, touched, strict=True)))
+        values, touched = self._features.read(name, parts, self._now(), chosen)
+        found = zip(keys, values.tolist(), touched, strict=True)
+        return FeaturesAnswer(name, tuple([_entity(*one, chosen) for one in found]))
 
     def of_table(self, name: str, keys: Sequence[Mapping[str, Any]], names: Sequence[str] | None) -> FeaturesAnswer:
         """Values as they were published. Raises NotFound for a table that is not, InvalidInput as `of_view`."""
         now = datetime.fromtimestamp(self._now(), UTC)
-        found = read_published(self._online, name, keys, names, now)
+        found = zip(keys, read_published(self._online, name, keys, names, now), strict=True)
         return FeaturesAnswer(
-            name,
-            tuple(
-                EntityFeatures(key, one.status, one.values, one.event_time.isoformat() if one.event_time else None)
-                for key, one in zip(keys, found, strict=True)
-            ),
+            name, tuple([EntityFeatures(key, one.status, one.values, one.event_time) for key, one in found])
         )
 
     def catalogue(self) -> Catalogue:
@@ -176,8 +172,8 @@ def _check_features(source: str, asked: Sequence[str], known: Sequence[str]) -> 
 def _key_of(view: FeatureView, index: int, key: Mapping[str, Any]) -> tuple[str, ...]:
     wanted = view.entity_key
     if len(key) == len(wanted):
-        parts = tuple(key.get(part) for part in wanted)
-        if all(isinstance(part, str) for part in parts):
+        parts = tuple([key.get(part) for part in wanted])
+        if set(map(type, parts)) == {str}:
             return parts  # type: ignore[return-value]  # just looked
     message = f"a key of {view.name} has {' and '.join(wanted)}, as texts"
     problem = Problem(f"keys.{index}", "wrong_key", message, str(dict(key))[:200], ", ".join(wanted))
@@ -189,7 +185,7 @@ def _entity(
 ) -> EntityFeatures:
     if touched is None:
         return EntityFeatures(key, "not_found")
-    at = None if math.isnan(touched) else _iso(touched)
+    at = None if math.isnan(touched) else datetime.fromtimestamp(touched, UTC)
     return EntityFeatures(key, "present", dict(zip(names, values, strict=True)), at)
 
 

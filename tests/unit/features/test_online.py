@@ -273,10 +273,12 @@ def test_when_an_entity_was_touched_and_what_is_newest_survive_a_restart() -> No
     for at, kind in done:
         features.apply(Activity(at=at, kind=kind, user_id="U1", channel_id="C1"))
     keys = [("U1",), ("U2",)]
-    assert features.touched("user_activity", keys) == [1_000.0, None]  # a reply leaves no time there
+    values, touched = features.read("user_activity", keys, 3_000.0)
+    assert touched == [1_000.0, None]  # a reply leaves no time there
+    np.testing.assert_array_equal(values, features.matrix("user_activity", keys, 3_000.0))
     assert features.newest_at == 2_000.0
     again = OnlineFeatures()
     for namespace, documents in features.changes().items():
         again.load(namespace, [(key, document) for key, document in documents.items() if document])
-    assert again.touched("user_activity", keys) == [1_000.0, None]
+    assert again.read("user_activity", keys, 3_000.0)[1] == [1_000.0, None]
     assert again.newest_at == 1_000.0

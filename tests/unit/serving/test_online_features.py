@@ -56,7 +56,7 @@ def test_a_view_is_current_at_once(service: OnlineFeatureService) -> None:
     found = service.of_view("user_activity", [{"user_id": "U1"}, {"user_id": "U9"}], ["message_count", "answer_count"])
     one, none = found.entities
     assert (one.status, dict(one.values)) == ("present", {"message_count": 2.0, "answer_count": 0.0})
-    assert one.event_time == (NOW - timedelta(seconds=30)).isoformat()
+    assert one.event_time == NOW - timedelta(seconds=30)
     assert (none.status, dict(none.values), none.event_time) == ("not_found", {}, None)
     (pair,) = service.of_view("user_channel_affinity", [{"channel_id": "C1", "user_id": "U1"}], None).entities
     assert pair.values["message_count"] == 2.0
@@ -68,7 +68,7 @@ def test_a_published_table_has_its_ttl(service: OnlineFeatureService) -> None:
     assert [(one.status, dict(one.values)) for one in found.entities] == [
         ("present", {"rate": 0.5}), ("expired", {}), ("not_found", {}),
     ]  # fmt: skip
-    assert found.entities[0].event_time == (NOW - timedelta(minutes=5)).isoformat()
+    assert found.entities[0].event_time == NOW - timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(("view", "key", "names", "error", "message"), [

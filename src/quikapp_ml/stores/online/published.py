@@ -56,22 +56,30 @@ def read_published(
             f"table {name} has no published feature {', '.join(unknown)}; it has {', '.join(published.features)}"
         )
     names = [document_key(name, published.keys, key) for key in keys]
-    return [_answer(found, published, chosen, now) for found in online.get(namespace_of(name), names)]
+    kinds = {feature: published.features[feature] for feature in chosen}
+    written_otherwise = {feature: kind for feature, kind in kinds.items() if kind != "plain"}
+    ttl = published.ttl_seconds
+    documents = online.get(namespace_of(name), names)
+    return [_answer(document, ttl, now, chosen, written_otherwise) for document in documents]
 
 
 def _answer(
-    document: bytes | None, published: Published, features: Sequence[str], now: datetime
+    document: bytes | None, ttl: float | None, now: datetime, features: Sequence[str], kinds: Mapping[str, str]
 ) -> OnlineFeatureValues:
+    """The features of one document; `kinds` of those that JSON may have in another form."""
     if document is None:
         return OnlineFeatureValues("not_found")
     found = orjson.loads(document)
     at = _decode("time", found["at"]) if "at" in found else None
-    if at is not None and published.ttl_seconds is not None and (now - at).total_seconds() > published.ttl_seconds:
+    if at is not None and ttl is not None and (now - at).total_seconds() > ttl:
         return OnlineFeatureValues("expired", event_time=at)
-    values = found["values"]  # by name: a feature that came later may not have reached this entity yet
-    return OnlineFeatureValues(
-        "present", {name: _decode(published.features[name], values.get(name)) for name in features}, at
-    )
+    stored = found["values"]  # by name: a feature that came later may not have reached this entity yet
+    values = {name: stored.get(name) for name in features}
+    for name, kind in kinds.items():
+        value = values[name]
+        if type(value) is not float:  # which is what most are: as it was
+            values[name] = _decode(kind, value)
+    return OnlineFeatureValues("present", values, at)
 
 
 def read_mark(online: OnlineStore, name: str) -> Published:
