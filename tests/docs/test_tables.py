@@ -12,9 +12,10 @@ from quikapp_ml.stores.lake.tables import TABLES
 from quikapp_ml.training.alias_moves import ALIAS_MOVES
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.quality_records import QUALITY_RESULTS, QUARANTINE
+from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
 DOCS = Path(__file__).parents[2] / "docs"
-ALL_TABLES = (*TABLES, *FEATURE_TABLES.values(), QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES)
+ALL_TABLES = (*TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS, QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES)
 TYPES = {
     "string": pa.types.is_string,
     "int": pa.types.is_int32,
@@ -24,6 +25,7 @@ TYPES = {
     "date": pa.types.is_date,
     "timestamp": pa.types.is_timestamp,
     "struct": pa.types.is_struct,
+    "array": pa.types.is_list,
     "map": pa.types.is_map,
 }
 """Word of the page → test of the Arrow type."""

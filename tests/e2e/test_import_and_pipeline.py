@@ -98,7 +98,7 @@ def test_the_nightly_pipeline_makes_versions_that_the_running_service_answers_wi
     run = quikapp_ml(service.home, "pipeline", "run", timeout=600)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    for task in ("feature_engineering", "quality_gate", "model_training", "model_deployment"):
+    for task in ("feature_engineering", "quality_gate", "model_training", "model_deployment", "user_embeddings"):
         assert task in run.stdout + run.stderr
     listed = quikapp_ml(service.home, "models", "list", COLUMNS="200")
     assert "3.1.1" in listed.stdout, listed.stdout + listed.stderr
@@ -109,6 +109,8 @@ def test_the_nightly_pipeline_makes_versions_that_the_running_service_answers_wi
     assert {row["model_name"] for row in decided} >= {"recommendation-v2", "content-ranker"}
     promoted = {row["model_name"] for row in decided if row["promoted"]}
     assert "recommendation-v2" in promoted, decided
+    assert "user-embeddings" in promoted, decided
+    assert lake.read("quikapp_ml.features.user_embeddings").num_rows > 70
     eventually(lambda: bool(service.post("/api/ml/recommendations", question)["model"]["version"] != before))
     assert service.get("/health").json()["models_loaded"] == 3
     runs = quikapp_ml(service.home, "pipeline", "runs", COLUMNS="200")

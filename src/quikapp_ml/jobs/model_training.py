@@ -27,7 +27,7 @@ def train_one(settings: Settings, name: str) -> TrainingOutcome:
     registry, starters = open_model_registry(settings), starter_folders()
     register_starters(registry, starters, MODEL_CLASSES)
     lake = open_lake(settings.lake_path)
-    return train(RECIPES[name], lake, registry, starters[name], settings.home / "work")
+    return train(RECIPES[name], lake, registry, starters.get(name), settings.home / "work")
 
 
 def train_each(names: Iterable[str], train_named: Callable[[str], TrainingOutcome]) -> list[TrainingOutcome]:

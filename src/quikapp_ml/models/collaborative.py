@@ -148,6 +148,11 @@ class CollaborativeFilter(Model):
         near = _unit(self._embedded(self._checked(histories))) @ self._tastes.T
         return _largest(near, limit)
 
+    def strengths(self) -> Numbers:
+        """(n_factors,): how much of who uses what each factor tells, the greatest first: its singular value."""
+        users, _ = _degrees(self.seen_)
+        return np.asarray(np.linalg.norm(self._embedded(self.seen_) / np.sqrt(users)[:, None], axis=0))
+
     def without_user(self, user: int) -> Self:
         """The model retrained without this person, whose row stays and is empty. Raises NotFound."""
         if not 0 <= user < self.seen_.shape[0]:

@@ -49,6 +49,10 @@ class Recipe(ABC, Generic[M, E]):
     def evaluate(self, model: M, examples: E) -> dict[str, float]:
         """The metric, `<metric>_low` and `<metric>_high` (95 %, bootstrap), and baselines as `baseline_<name>`."""
 
+    def untrained(self) -> M | None:
+        """What the first version is measured beside where no starter came with the package; None: there is one."""
+        return None
+
     def compare(self, candidate: M, previous: M, examples: E) -> dict[str, float]:  # noqa: ARG002 for those who can
         """By how much the candidate is better than the version before, with the 95 % interval of the difference.
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from quikapp_ml.training.embeddings import EmbeddingsRecipe
 from quikapp_ml.training.ranking import RankingRecipe
 from quikapp_ml.training.recipe import Recipe
 from quikapp_ml.training.recommendation import RecommendationRecipe
@@ -10,5 +11,5 @@ from quikapp_ml.training.spam import SpamRecipe
 
 RECIPES: dict[str, Recipe[Any, Any]] = {
     recipe.model_class.name: recipe
-    for recipe in (RecommendationRecipe(), SpamRecipe(), SentimentRecipe(), RankingRecipe())
+    for recipe in (RecommendationRecipe(), SpamRecipe(), SentimentRecipe(), RankingRecipe(), EmbeddingsRecipe())
 }

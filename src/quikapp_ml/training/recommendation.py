@@ -1,7 +1,7 @@
 """How recommendation-v2 is made: a log replayed, and at each choice what else could have been chosen."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,25 +9,24 @@ import numpy as np
 from quikapp_ml.entities.decisions import ITEM_TYPES, ItemType
 from quikapp_ml.entities.events import Event
 from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
-from quikapp_ml.features.frame import FeatureFrame, Floats
+from quikapp_ml.features.frame import FeatureFrame
 from quikapp_ml.features.item_features import channel_features, conversation_features, person_features
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.recommendation import PRIORS, ItemSimilarity, RecommendationModel
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS
+from quikapp_ml.training.adoptions import Adoptions, AdoptionsBuilder
 from quikapp_ml.training.choices import (
     Choices,
     ChoicesBuilder,
     Flags,
-    Integers,
     fit_head,
     mean_with_interval,
     ndcg_of_questions,
 )
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
-from quikapp_ml.training.similarity import learn_similarity
 from quikapp_ml.training.turns import (
     Moment,
     Turn,
@@ -47,29 +46,6 @@ BASELINES: Mapping[str, Mapping[ItemType, tuple[str, ...]]] = {
     "popular": {"channel": ("popularity",), "user": ("activity",), "message": ("replies", "reactions")},
     "recency": {"channel": ("newness",), "user": ("presence",), "message": ("newest_first",)},
 }
-
-
-@dataclass(frozen=True)
-class Adoptions:
-    """Who began to use which public channel when: three arrays of one length, in the order of time."""
-
-    channel_ids: tuple[str, ...]
-    users: Integers
-    channels: Integers
-    at: Floats
-
-    def before(self, moment: float) -> "Adoptions":
-        """Those of the past."""
-        past = self.at < moment
-        return replace(self, users=self.users[past], channels=self.channels[past], at=self.at[past])
-
-    def similarity(self) -> ItemSimilarity:
-        """Which channels are alike by these adoptions."""
-        return learn_similarity(self.channel_ids, self.users, self.channels)
-
-    def used_by(self, user: int, moment: float) -> list[str]:
-        """Channels that a person used before a moment."""
-        return [self.channel_ids[at] for at in self.channels[(self.users == user) & (self.at < moment)]]
 
 
 @dataclass(frozen=True)
@@ -186,7 +162,7 @@ class _Collector:
         self._builders = {kind: ChoicesBuilder() for kind in ITEM_TYPES}
         self._offered: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._adoptions: list[tuple[int, str, float]] = []
+        self._adoptions = AdoptionsBuilder()
         self._workspace: Workspace | None = None
 
     def see(self, moment: Moment) -> None:
@@ -198,23 +174,14 @@ class _Collector:
                 self._ask(turn, Viewpoint(moment.workspace, moment.features, turn.user_id, turn.at))
         channel_id = adopted_channel(event, moment.workspace)
         if channel_id is not None:
-            self._adoptions.append((self._number(event.user_id), channel_id, event.unix_seconds))
+            self._adoptions.add(self._number(event.user_id), channel_id, event.unix_seconds)
 
     def examples(self) -> RecommendationExamples:
-        """Everything seen. Channels that are not open to everybody in the end are not learnt from."""
-        channels = self._workspace.channels if self._workspace else {}
-        open_ids = [one for one in sorted(channels) if not channels[one].is_private and not channels[one].is_archived]
-        rows = {channel_id: row for row, channel_id in enumerate(open_ids)}
-        public = [(user, rows[channel], at) for user, channel, at in self._adoptions if channel in rows]
+        """Everything seen."""
         return RecommendationExamples(
             choices={kind: builder.build() for kind, builder in self._builders.items()},
             offered=self._offered,
-            adoptions=Adoptions(
-                tuple(open_ids),
-                np.array([user for user, _, _ in public], dtype=np.int64),
-                np.array([row for _, row, _ in public], dtype=np.int64),
-                np.array([at for _, _, at in public], dtype=float),
-            ),
+            adoptions=self._adoptions.build(self._workspace),
         )
 
     def _ask(self, turn: Turn, view: Viewpoint) -> None:

@@ -27,7 +27,7 @@ METRIC_TAG = "metric"
 PREVIOUS_TAG = "previous_number"
 """Number of the version that a candidate was measured beside, or UNREGISTERED."""
 UNREGISTERED = "starter"
-"""The starter of the package, in a registry that did not know it yet."""
+"""The starter of the package, in a registry that did not know it yet, or a model that has learnt nothing."""
 PREVIOUS_PREFIX = "previous_"
 """Measures of that version are kept with the candidate's, under this prefix."""
 
@@ -49,11 +49,14 @@ class _Previous:
     """The version to learn on from and to be measured against."""
 
     model: Model
-    semantic_version: str
-    card: str
+    semantic_version: str | None = None
+    """None of a model that has learnt nothing."""
+    card: str = ""
     number: int | None = None
 
     def __str__(self) -> str:
+        if self.semantic_version is None:
+            return "an untrained model"
         return f"version {self.number} ({self.semantic_version})" if self.number else f"starter {self.semantic_version}"
 
 
@@ -62,8 +65,9 @@ def train(
 ) -> TrainingOutcome:
     """Train a candidate and register it under the alias `candidate`; no other alias moves.
 
-    It learns on from the champion, else the challenger, else the starter in the folder given. With too little data
-    nothing is registered and the outcome says why. `work` is a folder for temporary files.
+    It learns on from the champion, else the challenger, else the starter in the folder given, else from nothing where
+    the recipe can. With too little data nothing is registered and the outcome says why. `work` is a folder for
+    temporary files.
     """
     name = recipe.model_class.name
     missing = [table for table in recipe.tables if not lake.exists(table)]
@@ -71,7 +75,7 @@ def train(
         return _skip(name, f"{', '.join(missing)} has not been made yet: run feature_engineering first")
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work, prefix=f"{name}-") as folder:
-        previous = _load_previous(recipe.model_class, registry, starter, Path(folder))
+        previous = _load_previous(recipe, registry, starter, Path(folder))
         try:
             return _make_candidate(recipe, PinnedLake(lake, recipe.tables), registry, previous, Path(folder))
         except NotEnoughData as error:
@@ -79,9 +83,11 @@ def train(
 
 
 def next_patch(versions: Iterable[str]) -> str:
-    """The greatest of the semantic versions with its last number one greater: a number is never given twice."""
-    known = [_numbers(version) for version in versions]
-    major, minor, patch = max(known)
+    """The greatest of the semantic versions with its last number one greater: a number is never given twice.
+
+    Without any it is 1.0.0.
+    """
+    major, minor, patch = max(map(_numbers, versions), default=(1, 0, -1))
     return f"{major}.{minor}.{patch + 1}"
 
 
@@ -97,15 +103,19 @@ def _skip(name: str, reason: str) -> TrainingOutcome:
     return TrainingOutcome(name, skipped=reason)
 
 
-def _load_previous(model_class: type[Model], registry: ModelRegistry, starter: Path | None, work: Path) -> _Previous:
+def _load_previous(recipe: Recipe[Any, Any], registry: ModelRegistry, starter: Path | None, work: Path) -> _Previous:
+    model_class = recipe.model_class
     name = model_class.name
     version = registry.by_alias(name, CHAMPION) or registry.by_alias(name, CHALLENGER)
     if version is not None:
         folder = registry.fetch(name, version.number, work / "previous")
         return _Previous(model_class.load(folder), version.semantic_version, _card(folder), version.number)
-    if starter is None:
+    if starter is not None:
+        return _Previous(model_class.load(starter), read_metadata(starter).semantic_version, _card(starter))
+    untrained = recipe.untrained()
+    if untrained is None:
         raise NotFound(f"{name} has neither a registered version with an alias nor a starter to learn on from")
-    return _Previous(model_class.load(starter), read_metadata(starter).semantic_version, _card(starter))
+    return _Previous(untrained)
 
 
 def _card(folder: Path) -> str:
@@ -127,7 +137,10 @@ def _make_candidate(
     facts = CardFacts(
         model_class=recipe.model_class,
         semantic_version=next_patch(
-            [previous.semantic_version, *(version.semantic_version for version in registry.versions(name))]
+            [
+                *filter(None, [previous.semantic_version]),
+                *(version.semantic_version for version in registry.versions(name)),
+            ]
         ),
         metric=recipe.metric,
         metrics=metrics,

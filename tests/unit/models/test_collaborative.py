@@ -42,6 +42,12 @@ def test_the_linear_filter_is_two_steps_along_the_normalised_graph() -> None:
     assert alone.scores(table([[1]])) == pytest.approx(normalised[:, [1]].T @ normalised, abs=1e-6)
 
 
+def test_strengths_are_the_singular_values_of_the_normalised_graph(model: CollaborativeFilter) -> None:
+    uses = table(USES).toarray()
+    normalised = uses / np.sqrt(uses.sum(1, keepdims=True) * np.maximum(uses.sum(0), 1))
+    assert model.strengths() == pytest.approx(np.linalg.svd(normalised)[1][:2], abs=1e-5)
+
+
 def test_other_exponents_let_as_much_through() -> None:
     uses = table([[0, 1, 2, 3], [0, 1], [0]])
     symmetric, other = (FilterSettings(user, 0.5, out, factor_weight=0.0) for user, out in [(0.5, 0.5), (0.2, 0.3)])

@@ -16,7 +16,6 @@ from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.lake.tables import EVENTS
 from quikapp_ml.training.recipe import NotEnoughData
 from quikapp_ml.training.recommendation import (
-    Adoptions,
     RecommendationExamples,
     RecommendationRecipe,
     examples_of,
@@ -115,14 +114,6 @@ def test_too_few_choices_are_counted() -> None:
         examples_of(lambda: chat.log)
     with pytest.raises(NotEnoughData, match="0 first steps"):
         examples_of(list)
-
-
-def test_adoptions_of_the_past() -> None:
-    adoptions = Adoptions(("a", "b"), np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]))
-    assert adoptions.used_by(0, 2.0) == ["a"]
-    assert adoptions.used_by(1, 9.0) == ["a"]
-    assert adoptions.before(2.0).users.tolist() == [0]
-    assert adoptions.similarity().scores(["b"], ["a"])[0] > 0
 
 
 def _rows(events: Iterator[Event]) -> pa.Table:

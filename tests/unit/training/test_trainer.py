@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,20 @@ def test_a_damaged_previous_version_is_said_not_worked_around(
         train(ThresholdRecipe(), lake, registry, starter, tmp_path)
 
 
+def test_a_recipe_that_can_begins_with_nothing(lake: MemoryLake, registry: WatchedRegistry, tmp_path: Path) -> None:
+    class Beginner(ThresholdRecipe):
+        def untrained(self) -> Threshold:
+            return Threshold(math.inf)
+
+    outcome = train(Beginner(), lake, registry, None, tmp_path)
+    assert outcome.version is not None
+    assert (outcome.version.semantic_version, outcome.version.tags["previous_number"]) == ("1.0.0", "starter")
+    card = (registry.fetch("threshold", 1, tmp_path / "fetched") / "card.md").read_text()
+    assert "beside an untrained model" in card
+
+
 def test_the_next_version_is_one_above_the_greatest() -> None:
+    assert next_patch([]) == "1.0.0"
     assert next_patch(["3.1.0"]) == "3.1.1"
     assert next_patch(["2.4.9", "2.4.10", "2.3.99"]) == "2.4.11"
 

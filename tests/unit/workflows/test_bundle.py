@@ -45,6 +45,7 @@ class TestOurOwnBundle:
             ("quality_gate", ("feature_engineering",)),
             ("model_training", ("quality_gate",)),
             ("model_deployment", ("model_training",)),
+            ("user_embeddings", ("model_deployment",)),
         ]
         assert all(task.notebook == REPOSITORY / "notebooks" / f"{task.key}.py" for task in job.tasks)
 

@@ -1,0 +1,92 @@
+"""Vectors: like people point the same way, a turn changes nothing but the directions, no damaged file loads."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quikapp_ml.errors import Damaged
+from quikapp_ml.models.embeddings import N_DIMENSIONS, UserEmbeddings
+
+CHANNELS = ("a", "b", "c", "d")
+
+
+def model_of(rows: list[list[float]], n_users: list[int], channel_ids: tuple[str, ...] = CHANNELS) -> UserEmbeddings:
+    factors = np.zeros((len(rows), N_DIMENSIONS))
+    factors[:, : len(rows[0])] = rows
+    return UserEmbeddings(channel_ids, factors, np.array(n_users))
+
+
+TWO_CIRCLES = model_of([[1, 0], [1, 0], [0, 1], [0, 2]], [4, 1, 1, 4])
+
+
+def test_a_vector_is_the_sum_of_the_channels_each_by_the_root_of_its_users_and_of_length_1() -> None:
+    (vector,) = TWO_CIRCLES.embed([["a", "c"]])
+    expected = np.array([1 / 2, 1.0]) / np.hypot(1 / 2, 1.0)
+    assert vector[:2] == pytest.approx(expected)
+    assert not vector[2:].any()
+
+
+def test_people_with_the_same_channels_are_alike_and_others_are_not() -> None:
+    ann, bob, cleo = TWO_CIRCLES.embed([["a"], ["b", "a", "a"], ["d"]])
+    assert ann @ bob == pytest.approx(1)
+    assert ann @ cleo == pytest.approx(0)
+
+
+def test_nobody_knows_where_somebody_stands_who_uses_no_known_channel() -> None:
+    assert not TWO_CIRCLES.embed([[], ["x"]]).any()
+    assert UserEmbeddings.untrained().embed([["a"]]).shape == (1, N_DIMENSIONS)
+    assert not TWO_CIRCLES.affinities(TWO_CIRCLES.embed([[]]), CHANNELS).any()
+
+
+def test_affinity_grows_with_the_users_of_a_channel_and_is_0_for_an_unknown_one() -> None:
+    found = TWO_CIRCLES.affinities(TWO_CIRCLES.embed([["b"]]), ["a", "b", "c", "x"])
+    assert found == pytest.approx(np.array([[2.0, 1.0, 0.0, 0.0]]))
+
+
+def test_predict_answers_pairs() -> None:
+    answers = TWO_CIRCLES.predict({"used_channels": ["b", "b x", ""], "channel_id": ["a", "c", "a"]})
+    assert answers == {"affinity": [2.0, 0.0, 0.0]}
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_turn_comes_back_to_where_the_other_is_and_keeps_all_angles(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = UserEmbeddings(CHANNELS, rng.normal(size=(4, N_DIMENSIONS)), rng.integers(1, 9, 4))
+    turn, _ = np.linalg.qr(rng.normal(size=(N_DIMENSIONS, N_DIMENSIONS)))
+    other_way = UserEmbeddings(CHANNELS, before.factors_ @ turn, before.n_users_)
+    again = other_way.turned_to(before)
+    assert again.factors_ == pytest.approx(before.factors_, abs=1e-9)
+    used = [["a", "b"], ["c"], ["b", "d"]]
+    there, here = other_way.embed(used), again.embed(used)
+    assert there @ there.T == pytest.approx(here @ here.T, abs=1e-9)
+
+
+def test_without_a_channel_in_common_nothing_is_turned() -> None:
+    assert TWO_CIRCLES.turned_to(UserEmbeddings.untrained()) is TWO_CIRCLES
+
+
+def test_a_saved_model_answers_the_same(tmp_path: Path) -> None:
+    TWO_CIRCLES.save(tmp_path)
+    loaded = UserEmbeddings.load(tmp_path)
+    assert np.array_equal(loaded.embed([["a", "c"]]), TWO_CIRCLES.embed([["a", "c"]]))
+    assert loaded.channel_ids_ == CHANNELS
+
+
+@pytest.mark.parametrize(
+    ("arrays", "facts"),
+    [
+        ({}, {"channel_ids": ["a"]}),
+        ({"factors": np.zeros((1, 3)), "n_users": np.ones(1, dtype=int)}, {"channel_ids": ["a"]}),
+        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.zeros(1, dtype=int)}, {"channel_ids": ["a"]}),
+        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(1)}, {"channel_ids": ["a"]}),
+        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(2, dtype=int)}, {"channel_ids": ["a"]}),
+        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(1, dtype=int)}, {}),
+    ],
+)
+def test_what_does_not_fit_is_damaged(arrays: dict[str, np.ndarray[Any, Any]], facts: dict[str, Any]) -> None:
+    with pytest.raises(Damaged):
+        UserEmbeddings.from_parts(arrays, facts)
