@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from quikapp_ml.databricks_api.errors import DatabricksJson
+from quikapp_ml.databricks_api.files import below
 from quikapp_ml.databricks_api.mlflow.door import stores_of, version_folder
-from quikapp_ml.databricks_api.mlflow.files import below
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 from quikapp_ml.errors import NotFound
 

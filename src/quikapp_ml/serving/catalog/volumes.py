@@ -3,7 +3,7 @@
 from pathlib import Path
 from uuid import uuid4
 
-from quikapp_ml.errors import AlreadyExists, FeatureDisabled, InvalidInput, NotFound
+from quikapp_ml.errors import AlreadyExists, FeatureDisabled, NotFound
 from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.securables import Change, Securables, checked_comment, checked_name, full_name
@@ -95,12 +95,3 @@ class Volumes:
         if not folder.is_dir():
             raise NotFound(f"the folder of {securable} is gone")
         return folder
-
-
-def below(folder: Path, rest: str) -> Path:
-    """The path below a volume's folder. Raises InvalidInput when it leads out of it, in whatever way."""
-    parts = [part for part in rest.split("/") if part]
-    path = folder.joinpath(*parts)
-    if ".." in parts or "\0" in rest or not path.resolve().is_relative_to(folder.resolve()):
-        raise InvalidInput(f"{rest[:200]!r} leads out of its volume")
-    return path

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quikapp_ml.databricks_api.mlflow.files import below
+from quikapp_ml.databricks_api.files import below
 from quikapp_ml.errors import InvalidInput
 
 Ask = Any
