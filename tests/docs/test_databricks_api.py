@@ -20,6 +20,7 @@ def _called(script: str, pattern: str) -> set[str]:
 def test_the_table_of_methods_is_what_the_clients_have_tried() -> None:
     tried = {f"w.serving_endpoints.{name}" for name in _called("sdk_serving.py", r"\bendpoints\.(\w+)\(")}
     tried |= {f"w.current_user.{name}" for name in _called("sdk_serving.py", r"\bw\.current_user\.(\w+)\(")}
+    tried |= {f"w.jobs.{name}" for name in _called("sdk_jobs.py", r"\bw\.jobs\.(\w+)\(")}
     tried |= {f"client.{name}" for name in _called("mlflow_deployments.py", r"\bclient\.(\w+)\(")}
     claimed = set(re.findall(r"^\| (?:databricks-sdk|mlflow\.deployments) \| `([\w.]+)`", PAGE, re.MULTILINE))
     assert claimed == tried

@@ -35,18 +35,26 @@ from quikapp_ml.entities.questions import (
     SentimentQuestion,
     SpamQuestion,
 )
+from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
 from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state.memory import MemoryControlState
+from quikapp_ml.workflows.background import BackgroundRuns
+from quikapp_ml.workflows.bundle import Bundle
+from quikapp_ml.workflows.catalog import JobCatalog
 
 
 class FakeIntake:
@@ -89,6 +97,10 @@ class FakeAnswers:
     async def accept(self, feedback: Feedback, now: datetime) -> str:
         self._note(feedback)
         return "feedback-1"
+
+    async def resolve(self, decision_id: str, asked: ReviewResolution, holder: str, now: datetime) -> ReviewResolved:
+        self._note(asked)
+        return ReviewResolved(decision_id, asked.resolution, asked.user_id or holder, [decision_id])
 
     def recommend(self, question: RecommendationQuestion) -> RecommendationAnswer:
         self._note(question)
@@ -183,12 +195,15 @@ class FakeService:
         self.endpoints = EndpointHost(
             state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
         )
+        self.jobs = JobCatalog(Bundle(settings.home / "databricks.yml", "none", "local", {}), state.jobs)
+        self.job_runs = BackgroundRuns(self.jobs, state.job_runs, settings.home / "runs", {})
         self.features = OnlineFeatures()
         self.features.apply(Activity("posted", 1_795_000_000.0, "user-123", "channel-456", "msg-1"))
         self.online = MemoryOnlineStore()
         self.online_features = OnlineFeatureService(
             self.features, self.online, MemoryRegistry(), lambda: 1_795_000_060.0
         )
+        self.moderation = Moderation(state.moderation, Workspace(), self.features, Campaigns(), lambda: 1_795_000_060.0)
         self.life: list[str] = []
         self.start_failure: Exception | None = None
 

@@ -1,6 +1,7 @@
 """The protocols of the Databricks workspace, spoken by this service on its own port; one file a protocol."""
 
 from quikapp_ml.databricks_api import invocations, serving_endpoints, tokens, workspace
+from quikapp_ml.databricks_api.jobs import routes as jobs
 from quikapp_ml.databricks_api.mlflow import routes as mlflow
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
@@ -14,4 +15,5 @@ ROUTES: tuple[WorkspaceRoute, ...] = (
     *serving_endpoints.ROUTES,
     *sharing.ROUTES,
     *mlflow.ROUTES,
+    *jobs.ROUTES,
 )
