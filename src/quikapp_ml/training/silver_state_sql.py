@@ -37,20 +37,19 @@ def _list(columns: Sequence[str]) -> str:
 
 
 def _history(facts: str, thing: Sequence[str], values: Sequence[str], changing: Sequence[str]) -> str:
-    """From facts about things, one at a time, to rows with an end; facts that change nothing are left out."""
+    """From facts about things, one at a time, to rows with an end; facts that change nothing are left out.
+
+    Of the columns that may change one is never null, so that the first fact differs from what is before it.
+    """
     in_time = f"(PARTITION BY {_list(thing)} ORDER BY valid_from)"
+    columns = f"{_list(thing)}, {_list(values)}, valid_from, known_at"
     before = "".join(f", LAG({name}) OVER {in_time} AS {name}_before" for name in changing)
-    differs = " OR ".join(f"NOT ({name} <=> {name}_before)" for name in changing) or "true"
-    columns = f"{_list(thing)}, {_list(values)}, valid_from"
+    differs = " OR ".join(f"NOT ({name} <=> {name}_before)" for name in changing)
+    compared = f"SELECT {columns}{before} FROM ({facts}) AS facts"
+    changes = f"SELECT {columns} FROM ({compared}) AS compared WHERE {differs}" if changing else facts
     return f"""
-SELECT {columns}, valid_to, valid_to IS NULL AS is_current, known_at
-FROM (
-  SELECT {columns}, known_at, LEAD(valid_from) OVER {in_time} AS valid_to
-  FROM (
-    SELECT {columns}, known_at, LAG(valid_from) OVER {in_time} AS told_before{before}
-    FROM ({facts}) AS facts
-  ) AS compared WHERE told_before IS NULL OR {differs}
-) AS changes"""
+SELECT {_list(thing)}, {_list(values)}, valid_from, valid_to, valid_to IS NULL AS is_current, known_at
+FROM (SELECT {columns}, LEAD(valid_from) OVER {in_time} AS valid_to FROM ({changes}) AS changes) AS ended"""
 
 
 def _one_by_one(events: str, thing: Sequence[str], values: Sequence[str], order: str = "") -> str:
@@ -64,6 +63,23 @@ FROM (
   SELECT {columns}, event_time, ingest_time, {ahead} AS next_time
   FROM ({events}) AS told
 ) AS ranked WHERE next_time IS NULL OR next_time <> event_time"""
+
+
+def _mostly_told_once(events: str, thing: Sequence[str], value: str) -> str:
+    """As `_history`, for things of which most are told of once only: those need no look at what is before and after."""
+    same = " AND ".join(f"f.{name} = m.{name}" for name in thing)
+    told = _list([f"f.{name}" for name in (*thing, value, "event_time", "ingest_time")])
+    several = f"SELECT {told} FROM told AS f LEFT SEMI JOIN (SELECT * FROM counted WHERE n > 1) AS m ON {same}"
+    return f"""
+WITH told AS ({events}),
+counted AS (
+  SELECT {_list(thing)}, MAX({value}) AS {value}, MAX(event_time) AS valid_from, MAX(ingest_time) AS known_at,
+         COUNT(*) AS n
+  FROM told GROUP BY {_list(thing)}
+)
+SELECT {_list(thing)}, {value}, valid_from, CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current, known_at
+FROM counted WHERE n = 1
+UNION ALL {_history(_one_by_one(several, thing, [value]), thing, [value], changing=[value])}"""
 
 
 _PLACE = ("channel_id", "user_id")
@@ -84,18 +100,13 @@ FROM events WHERE {_of_types(MEMBERSHIP_EVENTS)}""",
 )
 """Who is in which channel by what they did there; somebody who is gone from the workspace is still in it here."""
 
-REACTIONS_SQL = _history(
-    _one_by_one(
-        f"""
+REACTIONS_SQL = _mostly_told_once(
+    f"""
 SELECT channel_id, message_id, user_id, {_attribute("reaction")} AS reaction, {_is_set("removed")} AS removed,
        event_time, ingest_time
 FROM events WHERE {_of_types(REACTION_EVENTS)}""",
-        [*_MESSAGE, "user_id", "reaction"],
-        ["removed"],
-    ),
     [*_MESSAGE, "user_id", "reaction"],
-    ["removed"],
-    changing=["removed"],
+    "removed",
 )
 
 READS_SQL = _history(
@@ -110,17 +121,12 @@ READS_SQL = _history(
 )
 """Every read is a row: the newest one tells when a person last looked."""
 
-REPORTS_SQL = _history(
-    _one_by_one(
-        f"""
+REPORTS_SQL = _mostly_told_once(
+    f"""
 SELECT channel_id, message_id, user_id, COALESCE({_attribute("reason")}, 'other') AS reason, event_time, ingest_time
 FROM events WHERE {_of_types(REPORT_EVENTS)}""",
-        [*_MESSAGE, "user_id"],
-        ["reason"],
-    ),
     [*_MESSAGE, "user_id"],
-    ["reason"],
-    changing=["reason"],
+    "reason",
 )
 
 
