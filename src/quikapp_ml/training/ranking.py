@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
+import numpy as np
+
 from quikapp_ml.entities.events import Event, Message
 from quikapp_ml.entities.questions import RankItem
 from quikapp_ml.features.candidates import conversation_candidates
 from quikapp_ml.features.conversations import Conversation
+from quikapp_ml.features.frame import Floats
 from quikapp_ml.features.ranked_items import item_features
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.models.ranking import RANKING_PRIOR, ContentRanker
@@ -15,6 +18,7 @@ from quikapp_ml.stores.lake.tables import EVENTS
 from quikapp_ml.training.choices import Choices, ChoicesBuilder, fit_head, mean_with_interval, ndcg_of_questions
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
+from quikapp_ml.training.slices import gain_by_slice, has_few_candidates
 from quikapp_ml.training.turns import Turn, conversation_of, replay, sampled
 
 MAX_QUESTIONS = 4_000
@@ -46,13 +50,26 @@ class RankingRecipe(Recipe[ContentRanker, Choices]):
 
     def evaluate(self, model: ContentRanker, examples: Choices) -> dict[str, float]:
         """NDCG@10 of the chosen conversation, beside popularity and recency."""
-        gains = ndcg_of_questions(examples, model.score(examples.names, examples.features))
+        gains = _gains(model, examples)
         mean, low, high = mean_with_interval({"message": gains}, {"message": examples.asker})
         measures = {self.metric: mean, f"{self.metric}_low": low, f"{self.metric}_high": high}
         for name, columns in BASELINES.items():
             measures[f"baseline_{name}"] = float(ndcg_of_questions(examples, examples.sum_of(columns)).mean())
         measures["questions"] = float(examples.n_questions)
         return measures
+
+    def compare(self, candidate: ContentRanker, previous: ContentRanker, examples: Choices) -> dict[str, float]:
+        """The gain in NDCG@10: of all, of few and of many candidates, of strangers to all places, and of the others."""
+        is_few = has_few_candidates(examples)
+        n_at_home = np.bincount(examples.question, examples.column("membership"), examples.n_questions)
+        slices = {"few": is_few, "many": ~is_few, "new": n_at_home == 0, "seasoned": n_at_home > 0}
+        gains = {"message": _gains(candidate, examples) - _gains(previous, examples)}
+        by_kind = {name: {"message": flags} for name, flags in slices.items()}
+        return gain_by_slice(gains, {"message": examples.asker}, by_kind)
+
+
+def _gains(model: ContentRanker, examples: Choices) -> Floats:
+    return ndcg_of_questions(examples, model.score(examples.names, examples.features))
 
 
 def examples_of(events: Callable[[], Iterable[Event]]) -> Choices:

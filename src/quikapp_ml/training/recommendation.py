@@ -9,7 +9,7 @@ import numpy as np
 from quikapp_ml.entities.decisions import ITEM_TYPES, ItemType
 from quikapp_ml.entities.events import Event
 from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
-from quikapp_ml.features.frame import FeatureFrame
+from quikapp_ml.features.frame import FeatureFrame, Floats
 from quikapp_ml.features.item_features import channel_features, conversation_features, person_features
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
@@ -27,6 +27,7 @@ from quikapp_ml.training.choices import (
 )
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
+from quikapp_ml.training.slices import gain_by_slice, has_few_candidates
 from quikapp_ml.training.turns import (
     Moment,
     Turn,
@@ -41,6 +42,8 @@ MAX_QUESTIONS = 2_000
 """Of each kind; so a nightly run stays short in a large workspace."""
 MIN_QUESTIONS = 50
 MIN_OF_A_KIND = 20
+NEW = 3
+"""Somebody who has begun to use at most so many channels is new."""
 N_BLOCKS = 4
 BASELINES: Mapping[str, Mapping[ItemType, tuple[str, ...]]] = {
     "popular": {"channel": ("popularity",), "user": ("activity",), "message": ("replies", "reactions")},
@@ -110,14 +113,9 @@ class RecommendationRecipe(Recipe[RecommendationModel, RecommendationExamples]):
 
     def evaluate(self, model: RecommendationModel, examples: RecommendationExamples) -> dict[str, float]:
         """NDCG@10 averaged over the types and of each type, beside popularity and recency."""
-        channel = _with_similarity(examples, lambda _at: model.similarity_)
-        choices: dict[ItemType, Choices] = {**examples.choices, "channel": channel}
+        choices = examples.choices
         askers = {kind: one.asker for kind, one in choices.items()}
-        gains = {
-            kind: ndcg_of_questions(one, model.score(kind, one.names, one.features))
-            for kind, one in choices.items()
-            if one.n_questions
-        }
+        gains = _gains(model, examples)
         mean, low, high = mean_with_interval(gains, askers)
         measures = {self.metric: mean, f"{self.metric}_low": low, f"{self.metric}_high": high}
         for name, columns in BASELINES.items():
@@ -135,6 +133,36 @@ class RecommendationRecipe(Recipe[RecommendationModel, RecommendationExamples]):
                 }
             )
         return measures
+
+    def compare(
+        self, candidate: RecommendationModel, previous: RecommendationModel, examples: RecommendationExamples
+    ) -> dict[str, float]:
+        """The gain in NDCG@10, averaged over the types.
+
+        Of all questions, of those with few and with many candidates, of people new to the channels and of the others.
+        """
+        now, before = _gains(candidate, examples), _gains(previous, examples)
+        asked = {kind: examples.choices[kind] for kind in now}
+        few = {kind: has_few_candidates(one) for kind, one in asked.items()}
+        new = {kind: examples.adoptions.n_used_before(one.asker, one.at) <= NEW for kind, one in asked.items()}
+        slices = {"few": few, "many": _others(few), "new": new, "seasoned": _others(new)}
+        gains = {kind: now[kind] - before[kind] for kind in now}
+        return gain_by_slice(gains, {kind: one.asker for kind, one in asked.items()}, slices)
+
+
+def _gains(model: RecommendationModel, examples: RecommendationExamples) -> dict[ItemType, Floats]:
+    """NDCG@10 of each question, by type; types without a question are left out."""
+    channel = _with_similarity(examples, lambda _at: model.similarity_)
+    choices: dict[ItemType, Choices] = {**examples.choices, "channel": channel}
+    return {
+        kind: ndcg_of_questions(one, model.score(kind, one.names, one.features))
+        for kind, one in choices.items()
+        if one.n_questions
+    }
+
+
+def _others(flags: Mapping[ItemType, Flags]) -> dict[ItemType, Flags]:
+    return {kind: ~each for kind, each in flags.items()}
 
 
 def examples_of(events: Callable[[], Iterable[Event]]) -> RecommendationExamples:

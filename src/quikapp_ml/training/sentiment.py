@@ -15,8 +15,9 @@ from quikapp_ml.models.text import tokenise
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import SENTIMENT_LABELS as LABELS_TABLE
 from quikapp_ml.training.linear import Fitted, Hold, balanced, design_of, fit_classes
-from quikapp_ml.training.measures import difference_with_interval, macro_f1, macro_recall, with_interval
-from quikapp_ml.training.recipe import DIFFERENCE, NotEnoughData, Recipe
+from quikapp_ml.training.measures import macro_f1, macro_recall, with_interval
+from quikapp_ml.training.recipe import NotEnoughData, Recipe
+from quikapp_ml.training.slices import gain_of_classes
 
 MIN_OF_A_KIND = 20
 HOLD = Hold(weights=10.0, biases=50.0)
@@ -24,8 +25,6 @@ HOLD = Hold(weights=10.0, biases=50.0)
 HELD_OUT = 0.2
 SHORT_TEXT = 40
 """Characters up to which a text is short."""
-MIN_IN_SLICE = 30
-"""Fewer examples say too little about a slice to keep a version back."""
 
 _NEGATIVE, _NEUTRAL, _POSITIVE = range(len(SENTIMENT_LABELS))
 
@@ -101,12 +100,8 @@ class SentimentRecipe(Recipe[SentimentClassifier, SentimentExamples]):
         """The gain in macro-recall: in all, in short texts, where each word counts, and in long ones."""
         now, before = _guesses(candidate, examples), _guesses(previous, examples)
         is_short = np.array([len(content) <= SHORT_TEXT for content in examples.contents])
-        slices = {"difference_in_short": is_short, "difference_in_long": ~is_short}
-        found = difference_with_interval(DIFFERENCE, macro_recall, examples.targets, now, before)
-        for name, part in slices.items():
-            if part.sum() >= MIN_IN_SLICE:
-                found |= difference_with_interval(name, macro_recall, examples.targets[part], now[part], before[part])
-        return found
+        slices = {"short": is_short, "long": ~is_short}
+        return gain_of_classes(macro_recall, examples.targets, now, before, slices)
 
 
 def _guesses(model: SentimentClassifier, examples: SentimentExamples) -> NDArray[np.int64]:

@@ -44,6 +44,18 @@ def test_the_fitted_model_beats_its_baselines_and_the_version_before() -> None:
     assert measures["ndcg_at_10"] > RECIPE.evaluate(before, late)["ndcg_at_10"]
 
 
+def test_the_gain_over_the_version_before_is_told_by_slices() -> None:
+    early, late = RECIPE.split(examples())
+    before = ContentRanker.prior()
+    model = RECIPE.fit(early, before)
+    gained = RECIPE.compare(model, before, late)
+    by_all = RECIPE.evaluate(model, late)["ndcg_at_10"] - RECIPE.evaluate(before, late)["ndcg_at_10"]
+    assert gained["difference"] == pytest.approx(by_all)
+    assert gained["difference_low"] < gained["difference"] < gained["difference_high"]
+    assert {"difference_in_many", "difference_in_seasoned"} <= set(gained)
+    assert set(RECIPE.compare(model, model, late).values()) == {0.0}
+
+
 def test_what_a_log_cannot_tell_stays_as_it_was() -> None:
     head = RECIPE.fit(examples(), ContentRanker.prior()).head_
     raw = dict(zip(head.names, head.weights / head.scales, strict=True))

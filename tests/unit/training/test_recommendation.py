@@ -87,6 +87,18 @@ def test_the_model_knows_public_channels_only() -> None:
     assert not private & set(model.similarity_.channel_ids_)
 
 
+def test_the_gain_over_the_version_before_is_told_by_slices() -> None:
+    early, late = RECIPE.split(examples())
+    before = RecommendationModel.prior()
+    model = RECIPE.fit(early, before)
+    gained = RECIPE.compare(model, before, late)
+    by_all = RECIPE.evaluate(model, late)["ndcg_at_10"] - RECIPE.evaluate(before, late)["ndcg_at_10"]
+    assert gained["difference"] == pytest.approx(by_all)
+    assert gained["difference_low"] < gained["difference"] < gained["difference_high"]
+    assert {"difference_in_many", "difference_in_seasoned", "difference_in_new"} <= set(gained)
+    assert set(RECIPE.compare(model, model, late).values()) == {0.0}
+
+
 def test_a_head_without_examples_stays_what_it_was() -> None:
     before = RecommendationModel.prior()
     few = RecommendationExamples(

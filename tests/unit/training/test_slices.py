@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from quikapp_ml.training.slices import MIN_IN_SLICE, gain_by_slice
+from quikapp_ml.training.choices import ChoicesBuilder
+from quikapp_ml.training.measures import macro_recall
+from quikapp_ml.training.slices import (
+    FEW_CANDIDATES,
+    MIN_IN_SLICE,
+    MIN_OF_A_KIND,
+    gain_by_slice,
+    gain_of_classes,
+    has_few_candidates,
+)
 
 
 def test_a_gain_that_all_have_is_certain_and_slices_are_told_apart() -> None:
@@ -37,3 +46,32 @@ def test_a_slice_of_a_few_is_left_out() -> None:
     enough = {"message": np.arange(100) < MIN_IN_SLICE}
     found = gain_by_slice(gains, askers, {"few": few, "enough": enough})
     assert {name for name in found if not name.endswith(("_low", "_high"))} == {"difference", "difference_in_enough"}
+
+
+def test_answers_of_classes_gain_in_the_slice_where_they_are_better() -> None:
+    targets = np.tile([0, 1], 100)
+    late = np.arange(200) >= 100
+    before = np.where(late, 0, targets)
+    found = gain_of_classes(macro_recall, targets, targets, before, {"late": late, "early": ~late})
+    assert found["difference"] == pytest.approx(0.25)
+    assert found["difference_in_late"] == pytest.approx(0.5)
+    assert found["difference_in_late_low"] > 0.3
+    assert (found["difference_in_early_low"], found["difference_in_early_high"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("n_ham", "n_spam", "is_judged"), [
+    (MIN_IN_SLICE, MIN_OF_A_KIND, True), (MIN_IN_SLICE, MIN_OF_A_KIND - 1, False), (10, 10, False), (0, 200, False),
+])  # fmt: skip
+def test_a_slice_with_too_few_of_a_label_is_left_out(n_ham: int, n_spam: int, is_judged: bool) -> None:
+    targets = np.array([0] * (n_ham + 100) + [1] * (n_spam + 100))
+    part = np.zeros(len(targets), dtype=bool)
+    part[:n_ham] = part[len(targets) - n_spam :] = True
+    found = gain_of_classes(macro_recall, targets, targets, targets, {"part": part})
+    assert ("difference_in_part" in found) is is_judged
+
+
+def test_questions_with_few_candidates() -> None:
+    builder = ChoicesBuilder()
+    for size in (2, FEW_CANDIDATES, FEW_CANDIDATES + 1):
+        builder.add(("one",), np.zeros((size, 1)), 0, float(size), 0)
+    assert has_few_candidates(builder.build()).tolist() == [True, True, False]

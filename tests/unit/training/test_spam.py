@@ -91,6 +91,17 @@ def test_it_learns_the_word_and_keeps_what_it_has_no_examples_of(examples: SpamE
     assert after["baseline_links"] == pytest.approx(1 / 3, abs=0.02)
 
 
+def test_the_gain_is_told_by_slices_and_a_worse_version_is_clearly_worse(examples: SpamExamples) -> None:
+    previous = spam_model({"offer": 3.0, "staging": -2.0})
+    earlier, later = RECIPE.split(examples)
+    learnt = RECIPE.fit(earlier, previous)
+    gained, lost = RECIPE.compare(learnt, previous, later), RECIPE.compare(previous, learnt, later)
+    assert gained["difference_low"] > 0 > lost["difference_high"]
+    assert gained["difference"] == gained["difference_in_short"] == gained["difference_in_no_links"] > 0
+    assert not {"difference_in_long", "difference_in_links"} & set(gained), "no text is long or has a link"
+    assert set(RECIPE.compare(learnt, learnt, later).values()) == {0.0}
+
+
 def test_few_labels_change_little() -> None:
     examples = RECIPE.examples(lake_of(*chat_with_spam(20)))
     previous = spam_model({"offer": 3.0})
