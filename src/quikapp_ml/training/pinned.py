@@ -1,12 +1,12 @@
 """A lake that stands still: what is read is what was there when it was pinned."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from quikapp_ml.errors import Conflict, NotFound
-from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
+from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 
 
 class PinnedLake(Lake):
@@ -63,6 +63,11 @@ class PinnedLake(Lake):
         self.version(name)
         return self._lake.properties(name)
 
+    def size(self, name: str) -> TableSize:
+        """As the lake has it now."""
+        self.version(name)
+        return self._lake.size(name)
+
     def uri(self, name: str) -> str:
         """Where an engine finds the table's files; it must be told the version too."""
         return self._lake.uri(name)
@@ -91,7 +96,15 @@ class PinnedLake(Lake):
         """Refused."""
         raise _read_only(name)
 
-    def vacuum(self, name: str, keep: timedelta) -> None:  # noqa: ARG002 the same for all lakes
+    def delete_older(self, name: str, column: str, time: datetime) -> int:  # noqa: ARG002 the same for all lakes
+        """Refused."""
+        raise _read_only(name)
+
+    def vacuum(self, name: str, keep: timedelta, spare: Collection[int] = (), *, dry_run: bool = False) -> int:  # noqa: ARG002
+        """Refused."""
+        raise _read_only(name)
+
+    def trim_log(self, name: str, keep: timedelta, spare: Collection[int] = ()) -> None:  # noqa: ARG002 refused
         """Refused."""
         raise _read_only(name)
 

@@ -1,7 +1,7 @@
 """Where tables live. One interface; a file a technology; `tests/contracts/test_lake.py` holds them all to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -49,6 +49,21 @@ class Commit:
     version: int
     time: datetime
     operation: str
+
+
+SMALL_FILE_BYTES = 32 * 1024**2
+"""Reading many files that are smaller takes longer than reading a few of this size."""
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """What the newest version of a table is made of."""
+
+    rows: int
+    files: int
+    small_files: int
+    """Those of less than `SMALL_FILE_BYTES`."""
+    bytes: int
 
 
 class Lake(ABC):
@@ -141,10 +156,31 @@ class Lake(ABC):
         """Rewrite small files into large ones; rows and older versions stay readable."""
 
     @abstractmethod
-    def vacuum(self, name: str, keep: timedelta) -> None:
+    def size(self, name: str) -> TableSize:
+        """What the newest version is made of. Raises NotFound without the table."""
+
+    @abstractmethod
+    def delete_older(self, name: str, column: str, time: datetime) -> int:
+        """Delete the rows with an earlier time in the column, in one commit, and return how many they were.
+
+        Without such rows there is no commit. Raises NotFound without the table, InvalidInput without the column.
+        """
+
+    @abstractmethod
+    def vacuum(self, name: str, keep: timedelta, spare: Collection[int] = (), *, dry_run: bool = False) -> int:
         """Delete what only versions need that were replaced longer ago than `keep` (in whole hours, rounded up).
 
-        Reading such a version raises NotFound from then on. Raises NotFound without the table.
+        The versions to `spare` stay readable; those that are not there are nobody's fault. Returns how many files (in
+        memory: versions) were deleted, or would be in a `dry_run`. Reading such a version raises NotFound from then
+        on. Raises NotFound without the table.
+        """
+
+    @abstractmethod
+    def trim_log(self, name: str, keep: timedelta, spare: Collection[int] = ()) -> None:
+        """Forget commits that are older than every version that is spared, or was the newest within `keep`.
+
+        Called regularly, it also sees to it that `vacuum` with this `keep` finds all that it is to delete.
+        Raises NotFound without the table.
         """
 
     @abstractmethod

@@ -4,23 +4,30 @@ References: Delta Transaction Protocol, https://github.com/delta-io/delta/blob/m
 """
 
 import logging
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import deltalake
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, TableFeatures
+from deltalake import CommitProperties, DeltaTable, QueryBuilder
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Field
 
 from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
-from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
-from quikapp_ml.stores.lake.constraints import hold, hold_existing
-from quikapp_ml.stores.lake.declared import CONSTRAINT, check_declaration, from_properties, to_properties
+from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
+from quikapp_ml.stores.lake.declared import check_declaration
+from quikapp_ml.stores.lake.delta_declared import (
+    columns_of,
+    constraints_of,
+    declaration,
+    describe,
+    first_properties,
+    quoted,
+)
+from quikapp_ml.stores.lake.delta_upkeep import delete_files, delete_older, kept_versions, size_of, trim_log
 from quikapp_ml.stores.lake.roots import open_root
 from quikapp_ml.stores.lake.rows import (
     check_keys,
@@ -38,14 +45,6 @@ from quikapp_ml.stores.lake.tables import CATALOG
 logger = logging.getLogger(__name__)
 
 _FILE_IS_GONE = re.compile(r"Object at location .* not found", re.DOTALL)
-_ROWS_ARE_REFUSED = "failed validation check"
-
-_HELD_BY_WRITERS = {"delta.minWriterVersion": "3"}
-"""Which writers hold CHECK constraints: said with the first of them, as delta-rs believes it of no table by itself."""
-
-_KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
-"""delta-rs would forget commits after 30 days by itself, also of versions that a model learnt from."""
-
 T = TypeVar("T")
 
 MAX_ATTEMPTS = 10
@@ -71,7 +70,7 @@ class DeltaLake(Lake):
     def declaration(self, name: str) -> Table:
         """The table as it was declared last."""
         with _storage(name):
-            return _declaration(self._open(name), name)
+            return declaration(self._open(name), name)
 
     def exists(self, name: str) -> bool:
         """Whether the table has been created."""
@@ -96,8 +95,8 @@ class DeltaLake(Lake):
             # Of two overwrites of an empty table delta-rs sees no conflict and keeps the rows of both: begin again
             # after any commit in between.
             alone = CommitProperties(max_commit_retries=0)
-            fitted = fit_rows(rows, _columns(table), name)
-            with _constraints_of(table, name, lambda: fitted):
+            fitted = fit_rows(rows, columns_of(table), name)
+            with constraints_of(table, name, lambda: fitted):
                 deltalake.write_deltalake(table, fitted, mode="overwrite", commit_properties=alone)
             return table.version()
 
@@ -117,7 +116,7 @@ class DeltaLake(Lake):
     def columns(self, name: str) -> pa.Schema:
         """The newest version's columns."""
         with _storage(name):
-            return _columns(self._open(name))
+            return columns_of(self._open(name))
 
     def properties(self, name: str) -> Mapping[str, str]:
         """What the table was created with."""
@@ -128,25 +127,25 @@ class DeltaLake(Lake):
         """All rows of a version."""
         with _storage(name):
             table = self._open(name, version)
-            existing = _columns(table)
+            existing = columns_of(table)
             chosen = chosen_columns(columns, existing, name)
             # delta-rs's own query engine reads many small files several times faster than `to_pyarrow_table`, and it
             # reads tables with deletion vectors, which the latter refuses.
-            quoted = ", ".join(_quoted(column) for column in chosen)
+            names = ", ".join(quoted(column) for column in chosen)
             with _no_longer_kept(name, version):
-                rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {quoted} FROM rows"))  # noqa: S608
+                rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {names} FROM rows"))  # noqa: S608
             return rows.cast(pa.schema([existing.field(column) for column in chosen]))
 
     def find(self, name: str, column: str, values: Sequence[str]) -> pa.Table:
         """Rows of which the column has one of the values; files that cannot have them are not read."""
         with _storage(name):
             table = self._open(name)
-            existing = _columns(table)
+            existing = columns_of(table)
             chosen_columns([column], existing, name)
             if not values:
                 return existing.empty_table()
             wanted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-            sql = f"SELECT * FROM rows WHERE {_quoted(column)} IN ({wanted})"  # noqa: S608 quoted
+            sql = f"SELECT * FROM rows WHERE {quoted(column)} IN ({wanted})"  # noqa: S608 quoted
             return pa.table(QueryBuilder().register("rows", table).execute(sql)).cast(existing)
 
     def version(self, name: str) -> int:
@@ -172,14 +171,41 @@ class DeltaLake(Lake):
         """Rewrite small files into large ones."""
         self._again(name, lambda: self._open(name).optimize.compact())
 
-    def vacuum(self, name: str, keep: timedelta) -> None:
+    def size(self, name: str) -> TableSize:
+        """Rows, files and bytes of the newest version."""
+        with _storage(name):
+            return size_of(self._open(name))
+
+    def delete_older(self, name: str, column: str, time: datetime) -> int:
+        """Delete rows by their age, in one commit."""
+
+        def delete_once() -> int:
+            table = self._open(name)
+            chosen_columns([column], columns_of(table), name)
+            return delete_older(table, column, time)
+
+        return self._again(name, delete_once)
+
+    def vacuum(self, name: str, keep: timedelta, spare: Collection[int] = (), *, dry_run: bool = False) -> int:
         """Delete the files of older versions; what no version names is left alone: a commit may need it."""
-        hours = math.ceil(keep / timedelta(hours=1))
 
-        def vacuum_once() -> None:
-            self._open(name).vacuum(hours, dry_run=False, enforce_retention_duration=False)
+        def vacuum_once() -> int:
+            table = self._open(name)
+            return delete_files(table, keep, self._kept_versions(name, spare), dry_run=dry_run)
 
-        self._again(name, vacuum_once)
+        return self._again(name, vacuum_once)
+
+    def trim_log(self, name: str, keep: timedelta, spare: Collection[int] = ()) -> None:
+        """Forget old commits."""
+
+        def trim_once() -> None:
+            table, then = self._open(name), self._open(name)
+            then.load_as_version(datetime.now(UTC) - keep)
+            needed = self._kept_versions(name, {*spare, then.version()})
+            if needed:
+                trim_log(table, keep, min(needed.values()))
+
+        self._again(name, trim_once)
 
     def uri(self, name: str) -> str:
         """URL of the table's files. Raises NotFound without the table."""
@@ -192,34 +218,14 @@ class DeltaLake(Lake):
         if not self.exists(table.name):
             self._create(table)
         existing = self._open(table.name)
-        added = missing_columns(declared, _columns(existing), table.name)
+        added = missing_columns(declared, columns_of(existing), table.name)
         if added:
             existing.alter.add_columns([Field.from_arrow(column) for column in added])
-        self._describe(existing, table)
-
-    def _describe(self, existing: DeltaTable, table: Table) -> None:
-        """Bring what is kept with the table in its properties up to date, in one commit, if anything has changed."""
-        held, wanted = existing.metadata().configuration, {**to_properties(table), **_KEEP_LOG}
-        for name in held:
-            if name.startswith(CONSTRAINT) and name not in wanted:
-                existing.alter.drop_constraint(name.removeprefix(CONSTRAINT))
-        changed = {name: value for name, value in wanted.items() if held.get(name, "") != value}
-        constraints = {
-            name.removeprefix(CONSTRAINT): sql for name, sql in changed.items() if name.startswith(CONSTRAINT)
-        }
-        if constraints:
-            hold_existing(_breaking(existing, constraints.values()), table, constraints)
-            changed |= _hold_by_writers(existing)
-        if changed:
-            # Rows that came since they were looked at may break the constraint: begin again after any commit.
-            alone = CommitProperties(max_commit_retries=0)
-            existing.alter.set_table_properties(changed, raise_if_not_exists=False, commit_properties=alone)
+        describe(existing, table)
 
     def _create(self, table: Table) -> None:
         place = self._place(table.name)
         self._root.prepare(*place)
-        declared = {name: value for name, value in to_properties(table).items() if value}
-        held = _HELD_BY_WRITERS if table.constraints else {}
         try:
             DeltaTable.create(
                 self._root.url(*place),
@@ -228,7 +234,7 @@ class DeltaLake(Lake):
                 partition_by=list(table.partition_by),
                 name=table.name,
                 description=table.comment,
-                configuration={**table.properties, **declared, **held, **_KEEP_LOG},
+                configuration=first_properties(table),
                 raise_if_key_not_exists=False,
                 storage_options=dict(self._root.options),
             )
@@ -237,10 +243,10 @@ class DeltaLake(Lake):
 
     def _append_once(self, name: str, rows: pa.Table, transaction: Transaction | None) -> int:
         table = self._open(name)
-        fitted = fit_rows(rows, _columns(table), name)
+        fitted = fit_rows(rows, columns_of(table), name)
         if transaction is None:
             if rows.num_rows:
-                with _constraints_of(table, name, lambda: fitted):
+                with constraints_of(table, name, lambda: fitted):
                     deltalake.write_deltalake(table, fitted, mode="append")
             return table.version()
         last = table.transaction_version(transaction.writer)
@@ -248,29 +254,29 @@ class DeltaLake(Lake):
             return table.version()
         mark = deltalake.Transaction(transaction.writer, transaction.number)
         properties = CommitProperties(app_transactions=[mark])
-        with _constraints_of(table, name, lambda: fitted):
+        with constraints_of(table, name, lambda: fitted):
             deltalake.write_deltalake(table, fitted, mode="append", commit_properties=properties)
         return table.version()
 
     def _merge_once(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
         table = self._open(name)
-        fitted = fit_given_rows(rows, _columns(table), name)
+        fitted = fit_given_rows(rows, columns_of(table), name)
         check_keys(fitted, keys, name)
         if not fitted.num_rows:
             return table.version()
-        columns = {_quoted(column): f"given.{_quoted(column)}" for column in fitted.column_names}
-        changed = {column: value for column, value in columns.items() if column not in {_quoted(key) for key in keys}}
+        columns = {quoted(column): f"given.{quoted(column)}" for column in fitted.column_names}
+        changed = {column: value for column, value in columns.items() if column not in {quoted(key) for key in keys}}
         # As in `overwrite`: of two merges that add the same key, delta-rs would keep both rows.
         merger = table.merge(
             fitted,
-            " AND ".join(f"kept.{_quoted(key)} = given.{_quoted(key)}" for key in keys),
+            " AND ".join(f"kept.{quoted(key)} = given.{quoted(key)}" for key in keys),
             source_alias="given",
             target_alias="kept",
             commit_properties=CommitProperties(max_commit_retries=0),
         )
         if changed:
             merger = merger.when_matched_update(changed)
-        with _constraints_of(table, name, lambda: merged_rows(self.read(name), fitted, keys)):
+        with constraints_of(table, name, lambda: merged_rows(self.read(name), fitted, keys)):
             merger.when_not_matched_insert(columns).execute()
         return table.version()
 
@@ -299,6 +305,9 @@ class DeltaLake(Lake):
             return DeltaTable(url, version=version, storage_options=options)
         except DeltaError as error:
             raise NotFound(f"version {version} of table {name} is no longer kept: {without_keys(str(error))}") from None
+
+    def _kept_versions(self, name: str, versions: Collection[int]) -> dict[int, datetime]:
+        return kept_versions(self._root.url(*self._place(name)), self._root.options, versions)
 
     def _place(self, name: str) -> tuple[str, str]:
         catalog, schema, table = split_name(name)
@@ -336,47 +345,3 @@ def _no_longer_kept(name: str, version: int | None) -> Iterator[None]:
         raise NotFound(f"version {version} of table {name} is no longer kept: its files were vacuumed") from cause(
             error
         )
-
-
-@contextmanager
-def _constraints_of(table: DeltaTable, name: str, rows: Callable[[], pa.Table]) -> Iterator[None]:
-    """Say which constraint refused which of the rows: delta-rs shows rows, and says not why."""
-    try:
-        yield
-    except DeltaError as error:
-        if _ROWS_ARE_REFUSED not in str(error):
-            raise
-        declared = _declaration(table, name)
-        hold(rows(), declared)
-        told = "; ".join(f"{constraint} ({sql})" for constraint, sql in declared.constraints.items())
-        raise InvalidInput(f"table {name}: rows break one of its constraints: {told}; nothing was written") from None
-
-
-def _breaking(table: DeltaTable, constraints: Iterable[str]) -> pa.Table:
-    """The rows of which one of the constraints is not true."""
-    broken = " OR ".join(f"({sql}) IS NOT TRUE" for sql in constraints)
-    found = QueryBuilder().register("rows", table).execute(f"SELECT * FROM rows WHERE {broken}")  # noqa: S608 our own
-    return pa.table(found).cast(_columns(table))
-
-
-def _hold_by_writers(table: DeltaTable) -> Mapping[str, str]:
-    """What makes writers hold the constraints of a table that had none."""
-    protocol = table.protocol()
-    if protocol.min_writer_version < 3:
-        return _HELD_BY_WRITERS
-    if "checkConstraints" not in (protocol.writer_features or ["checkConstraints"]):
-        table.alter.add_feature(TableFeatures.CheckConstraints, allow_protocol_versions_increase=True)
-    return {}
-
-
-def _declaration(table: DeltaTable, name: str) -> Table:
-    described = table.metadata()
-    return from_properties(name, _columns(table), described.description or "", described.configuration)
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _columns(table: DeltaTable) -> pa.Schema:
-    return pa.schema(table.schema().to_arrow())

@@ -1,16 +1,17 @@
 """A lake in memory: for tests and replays; every version is kept, nothing survives the process."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from threading import RLock
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from quikapp_ml.errors import InvalidInput, NotFound
-from quikapp_ml.stores.lake.base import Commit, Lake, Table, Transaction
+from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 from quikapp_ml.stores.lake.constraints import hold, hold_existing
 from quikapp_ml.stores.lake.declared import check_declaration, to_properties
 from quikapp_ml.stores.lake.rows import (
@@ -168,15 +169,37 @@ class MemoryLake(Lake):
         """Memory has no small files."""
         self._require(name)
 
-    def vacuum(self, name: str, keep: timedelta) -> None:
+    def size(self, name: str) -> TableSize:
+        """Rows and bytes; there are no files."""
+        newest = self._require(name).newest
+        return TableSize(newest.num_rows, 0, 0, newest.nbytes)
+
+    def delete_older(self, name: str, column: str, time: datetime) -> int:
+        """Leave out the rows of before a time in a new version."""
+        with self._lock:
+            rows = self.read(name)
+            chosen_columns([column], rows.schema, name)
+            older = pc.fill_null(pc.less(rows[column], pa.scalar(time, rows.schema.field(column).type)), False)
+            count = pc.sum(older).as_py() or 0
+            if count:
+                self._require(name).commit(rows.filter(pc.invert(older)), "DELETE")
+            return int(count)
+
+    def vacuum(self, name: str, keep: timedelta, spare: Collection[int] = (), *, dry_run: bool = False) -> int:
         """Forget versions that were replaced longer ago."""
         with self._lock:
             kept = self._require(name)
             last = datetime.now(UTC) - timedelta(hours=math.ceil(keep / timedelta(hours=1)))
-            for older, newer in pairwise(kept.commits):
-                if newer.time <= last:
-                    kept.gone.add(older.version)
-                    kept.snapshots[older.version] = kept.snapshots[older.version].schema.empty_table()
+            replaced = {older.version for older, newer in pairwise(kept.commits) if newer.time <= last}
+            gone = replaced - set(spare) - kept.gone
+            for version in () if dry_run else gone:
+                kept.gone.add(version)
+                kept.snapshots[version] = kept.snapshots[version].schema.empty_table()
+            return len(gone)
+
+    def trim_log(self, name: str, keep: timedelta, spare: Collection[int] = ()) -> None:  # noqa: ARG002 nothing grows
+        """Memory keeps no log beside its versions."""
+        self._require(name)
 
     def uri(self, name: str) -> str:
         """Refused: an engine finds no files here."""

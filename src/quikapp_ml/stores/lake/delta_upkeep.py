@@ -1,0 +1,67 @@
+"""What keeps Delta tables small and their past readable: sizes, old rows, files and log entries of past versions."""
+
+import math
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, QueryBuilder
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileType, PyFileSystem
+
+from quikapp_ml.stores.lake.base import SMALL_FILE_BYTES, TableSize
+from quikapp_ml.stores.lake.delta_declared import quoted
+
+TOLD_LONGER = timedelta(days=7)
+"""A removed file of which the log tells no more is deleted by nobody: so it tells of it for longer than it is kept."""
+
+_STEP = timedelta(days=30)
+"""How long the log is kept changes in such steps: each change is a commit."""
+
+
+def size_of(table: DeltaTable) -> TableSize:
+    """Rows, files and bytes of the version that is open."""
+    sizes = pa.table(table.get_add_actions())["size_bytes"]
+    counted = pa.table(QueryBuilder().register("rows", table).execute("SELECT count(*) AS n FROM rows"))
+    n_small = pc.sum(pc.less(sizes, SMALL_FILE_BYTES)).as_py() or 0
+    return TableSize(counted["n"][0].as_py(), len(sizes), n_small, pc.sum(sizes).as_py() or 0)
+
+
+def delete_older(table: DeltaTable, column: str, time: datetime) -> int:
+    """Delete the rows of before a time, in one commit if there are such."""
+    done = table.delete(f"{quoted(column)} < '{time.astimezone(UTC).isoformat(timespec='microseconds')}'")
+    return int(done["num_deleted_rows"])
+
+
+def delete_files(table: DeltaTable, keep: timedelta, spared: Collection[int], *, dry_run: bool) -> int:
+    """Delete the files of versions that were replaced longer ago, but for those that a version to spare is made of.
+
+    What no version names is left alone: a commit may need it. Without files to delete there is no commit.
+    """
+    hours = math.ceil(keep / timedelta(hours=1))
+    old = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, keep_versions=list(spared))
+    if old and not dry_run:
+        table.vacuum(hours, dry_run=False, enforce_retention_duration=False, keep_versions=list(spared))
+    return len(old)
+
+
+def trim_log(table: DeltaTable, keep: timedelta, oldest: datetime) -> None:
+    """Forget entries of the log of before `oldest`, and tell of removed files for as long as these are kept."""
+    log_days = math.ceil((datetime.now(UTC) - oldest + timedelta(days=1)) / _STEP) * _STEP.days
+    properties = {
+        "delta.deletedFileRetentionDuration": f"interval {math.ceil((keep + TOLD_LONGER) / timedelta(days=1))} days",
+        "delta.logRetentionDuration": f"interval {log_days} days",
+    }
+    held = table.metadata().configuration
+    if any(held.get(name) != value for name, value in properties.items()):
+        table.alter.set_table_properties(properties)
+    table.cleanup_metadata()
+
+
+def kept_versions(url: str, options: Mapping[str, str], versions: Collection[int]) -> dict[int, datetime]:
+    """Version → when it was committed, of those of which the table's log still tells."""
+    log = PyFileSystem(DeltaStorageHandler(url, dict(options)))
+    found = log.get_file_info([f"_delta_log/{version:020}.json" for version in versions])
+    entries = zip(versions, found, strict=True)
+    return {version: entry.mtime for version, entry in entries if entry.type == FileType.File}
