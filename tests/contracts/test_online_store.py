@@ -171,6 +171,23 @@ def test_a_second_opener_reads_all_of_a_write_or_nothing_of_it(url: str) -> None
         assert set(reader.get("n", keys)) == {b"11"}
 
 
+def test_two_openers_write_at_once_and_both_land(url: str) -> None:
+    """As the service does, which moves the checkpoint, and a publication of a feature table."""
+    with closing(open_online_store(url)) as service, closing(open_online_store(url)) as other:
+        service.claim("home")
+
+        def move() -> None:
+            for number in range(1, 41):
+                service.write({"people": {f"p{number}": b"1"}}, checkpoint=number)
+
+        with ThreadPoolExecutor(1) as pool:
+            moving = pool.submit(move)
+            for number in range(40):
+                other.write({"tables": {f"{number}-{part}": b"2" for part in range(50)}})
+            moving.result()
+        assert (service.checkpoint, service.count("people"), service.count("tables")) == (40, 40, 2_000)
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     writes=st.lists(

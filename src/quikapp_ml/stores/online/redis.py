@@ -23,6 +23,7 @@ WRITE_SECONDS = 5.0
 COMMANDS_A_SECOND = 200
 """At least; Redis answers a transaction when all of it is done, and a store that is made again may be millions."""
 DOCUMENTS_A_PAGE = 2_000
+TRIES = 50
 FIELDS_A_COMMAND = 1_000
 DEFAULT_PREFIX = "quikapp-ml"
 FORM = "redis://[user:password@]host[:port][/number][?prefix=name], or rediss:// for TLS"
@@ -150,7 +151,18 @@ class RedisOnlineStore(OnlineStore):
     def _execute(self, commands: Sequence[tuple[Any, ...]], checkpoint: int | None) -> None:
         moving = self._expected.moving_to(checkpoint)
         writer = self._writer_of(len(commands))
-        with self._write_lock, moving, self._storage(), writer as client, client.pipeline() as pipeline:
+        with self._write_lock, moving, self._storage(), writer as client:
+            for n_left in reversed(range(TRIES)):
+                try:
+                    self._try(client, commands)
+                    break
+                except redis.WatchError:  # another process has moved the checkpoint meanwhile: look, and write again
+                    if not n_left:
+                        raise
+
+    def _try(self, client: Any, commands: Sequence[tuple[Any, ...]]) -> None:
+        """One transaction, if until its end the store is as it was left."""
+        with client.pipeline() as pipeline:
             check = self._expected.as_of_now()
             pipeline.watch(self._meta)
             check(*_owner_and_checkpoint(pipeline.execute_command("HMGET", self._meta, "owner", "checkpoint")))
