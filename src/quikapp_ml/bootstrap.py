@@ -17,6 +17,7 @@ from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
+from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import FeedbackIntake
@@ -143,6 +144,8 @@ class Service:
         self._closing.callback(self.state.close)
         self.access = AccessGate(self.state.tokens, local_user())
         self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
+        places = Places(str(settings.lake_path), str(settings.home))
+        self.unity = open_unity_catalog(self.state, self.lake, self.registry, places, local_user())
         log = InvocationLog(PayloadLog(self.spool, self.home.secret()), self.ledger)
         self.endpoints = EndpointHost(
             self.state.endpoints, self.registry, self.models, log, settings.home / "endpoints",

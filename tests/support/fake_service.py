@@ -42,12 +42,14 @@ from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.campaigns import Campaigns
+from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
 from quikapp_ml.stores.registry.memory import MemoryRegistry
@@ -192,6 +194,9 @@ class FakeService:
         self.state = state
         self.access = AccessGate(state.tokens, "admin")
         self.audit = AuditTrail(state.audit, MemoryLake(), b"key")
+        lakehouse = str(settings.home / "lakehouse")
+        places = Places(lakehouse, str(settings.home))
+        self.unity = open_unity_catalog(state, DeltaLake(lakehouse), MemoryRegistry(), places, "admin")
         self.endpoints = EndpointHost(
             state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
         )

@@ -5,6 +5,7 @@ from quikapp_ml.databricks_api.jobs import routes as jobs
 from quikapp_ml.databricks_api.mlflow import routes as mlflow
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
+from quikapp_ml.databricks_api.unity_catalog import ROUTES as UNITY_CATALOG
 
 HOT_ROUTES: tuple[WorkspaceRoute, ...] = (*invocations.ROUTES,)
 """What is asked thousands of times a second: it must not wait for other routes to be tried."""
@@ -14,6 +15,7 @@ ROUTES: tuple[WorkspaceRoute, ...] = (
     *tokens.ROUTES,
     *serving_endpoints.ROUTES,
     *sharing.ROUTES,
+    *UNITY_CATALOG,
     *mlflow.ROUTES,
     *jobs.ROUTES,
 )

@@ -67,16 +67,16 @@ class Grants:
 
     def check_exists(self, on: Securable) -> None:
         """Raises NotFound."""
-        if on.kind is Kind.METASTORE:
-            return
-        if on.kind is Kind.TABLE:
-            is_there = self._tables.exists(on.name)
-        elif on.kind is Kind.MODEL:
-            is_there = self._has_model(on.name)
-        else:
-            is_there = self._securables.find(on) is not None
-        if not is_there:
+        if not self.exists(on):
             raise NotFound(f"{on} does not exist.")
+
+    def exists(self, on: Securable) -> bool:
+        """Whether there is such a thing."""
+        if on.kind is Kind.TABLE:
+            return self._tables.exists(on.name)
+        if on.kind is Kind.MODEL:
+            return self._has_model(on.name)
+        return on.kind is Kind.METASTORE or self._securables.find(on) is not None
 
     def _grant(self, on: Securable, principal: str, privilege: Privilege) -> Grant:
         if not 1 <= len(principal) <= _MAX_PRINCIPAL or not principal.isprintable():
