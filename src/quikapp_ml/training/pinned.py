@@ -1,7 +1,7 @@
 """A lake that stands still: what is read is what was there when it was pinned."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
@@ -31,6 +31,10 @@ class PinnedLake(Lake):
     def read(self, name: str, columns: list[str] | None = None, version: int | None = None) -> pa.Table:
         """Rows of the pinned version, or of an older one that is named."""
         return self._lake.read(name, columns, self.version(name) if version is None else version)
+
+    def added(self, name: str, since: int, version: int | None = None) -> pa.Table | None:
+        """What was added until the pinned version, or an older one that is named."""
+        return self._lake.added(name, since, self.version(name) if version is None else version)
 
     def version(self, name: str) -> int:
         """The pinned version. Raises NotFound for a table that was not pinned: its version would not be kept."""
@@ -85,6 +89,10 @@ class PinnedLake(Lake):
         raise _read_only(name)
 
     def merge(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:  # noqa: ARG002 refused
+        """Refused."""
+        raise _read_only(name)
+
+    def replace(self, name: str, column: str, values: Sequence[str | date], rows: pa.Table) -> int:  # noqa: ARG002
         """Refused."""
         raise _read_only(name)
 

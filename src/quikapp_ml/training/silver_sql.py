@@ -7,10 +7,13 @@ Every SELECT reads temporary views: `events` (bronze), and `messages` and `activ
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.features.workspace import MENTION
 from quikapp_ml.training.reaction_moods import NEGATIVE, PLAIN, POSITIVE
+from quikapp_ml.training.weeks import week_of
 
 DAY_MICROS = 86_400_000_000
 MIN_HAM = 200
 HAM_PER_SPAM = 20
+MAX_HAM = 200_000
+"""More ordinary messages teach a filter of words nothing, and would be written anew each night."""
 MIN_NEUTRAL = 100
 
 
@@ -56,8 +59,35 @@ standing AS (
 )"""
 """Reactions that were not taken off again."""
 
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return f"({', '.join(_quoted(name) for name in names)})"
+
+
+_ADORNMENTS = "(^:)|(::skin-tone-[2-6])|(:$)|[\N{VARIATION SELECTOR-16}\U0001f3fb-\U0001f3ff]"
+"""What reactions of the same meaning differ by: colons and the colour of the skin."""
+
+_FELT = f"""
+felt AS (
+  SELECT channel_id, message_id, COUNT(*) AS n, COUNT(emoji) AS n_others, MAX(mood_at) AS mood_at,
+         SUM(CASE WHEN emoji IN {_one_of(POSITIVE)} THEN 1 ELSE 0 END) AS n_positive,
+         SUM(CASE WHEN emoji IN {_one_of(NEGATIVE)} THEN 1 ELSE 0 END) AS n_negative,
+         SUM(CASE WHEN emoji IN {_one_of(PLAIN)} THEN 1 ELSE 0 END) AS n_plain
+  FROM (
+    SELECT s.channel_id, s.message_id, CASE WHEN s.user_id <> p.user_id THEN s.put_at END AS mood_at,
+           CASE WHEN s.user_id <> p.user_id
+                THEN REGEXP_REPLACE(s.reaction, {_quoted(_ADORNMENTS)}, '') END AS emoji
+    FROM standing AS s JOIN posted AS p ON p.channel_id = s.channel_id AND p.message_id = s.message_id
+  ) AS named GROUP BY channel_id, message_id
+)"""
+"""Reactions to each message, and what those of others say."""
+
+_MOOD = """CASE WHEN a.n_positive > 0 AND a.n_negative > 0 THEN 'mixed'
+            WHEN a.n_positive > 0 THEN 'positive' WHEN a.n_negative > 0 THEN 'negative'
+            WHEN a.n_plain > 0 AND a.n_plain = a.n_others THEN 'plain' END"""
+
 MESSAGES_SQL = f"""
-WITH {_POSTED}, {_STANDING},
+WITH {_POSTED}, {_STANDING}, {_FELT},
 edits AS (
   SELECT channel_id, message_id, event_time, content FROM (
     SELECT channel_id, message_id, event_time, content,
@@ -66,23 +96,24 @@ edits AS (
   ) AS numbered WHERE newest = 1
 ),
 deletions AS (SELECT DISTINCT channel_id, message_id FROM events WHERE type = 'delete'),
-reacted AS (SELECT channel_id, message_id, COUNT(*) AS n FROM standing GROUP BY channel_id, message_id),
 replied AS (
   SELECT channel_id, thread_id AS message_id, COUNT(*) AS n
   FROM posted WHERE thread_id IS NOT NULL GROUP BY channel_id, thread_id
 ),
 reported AS (
-  SELECT channel_id, message_id, COUNT(DISTINCT user_id) AS n
+  SELECT channel_id, message_id, COUNT(DISTINCT user_id) AS n,
+         MIN(CASE WHEN {_attribute("reason")} = 'spam' THEN event_time END) AS spam_reported_at
   FROM events WHERE type = 'report' GROUP BY channel_id, message_id
 )
 SELECT p.message_id, p.channel_id, p.user_id, p.thread_id, p.event_time AS posted_at,
        COALESCE(e.content, p.content) AS content, p.is_bot, d.message_id IS NOT NULL AS is_deleted,
        e.event_time AS edited_at, COALESCE(a.n, 0) AS n_reactions, COALESCE(r.n, 0) AS n_replies,
-       COALESCE(c.n, 0) AS n_reports
+       COALESCE(c.n, 0) AS n_reports, c.spam_reported_at, {_MOOD} AS mood, a.mood_at,
+       {week_of("p.event_time")} AS week
 FROM posted AS p
 LEFT JOIN edits AS e ON e.channel_id = p.channel_id AND e.message_id = p.message_id AND e.event_time >= p.event_time
 LEFT JOIN deletions AS d ON d.channel_id = p.channel_id AND d.message_id = p.message_id
-LEFT JOIN reacted AS a ON a.channel_id = p.channel_id AND a.message_id = p.message_id
+LEFT JOIN felt AS a ON a.channel_id = p.channel_id AND a.message_id = p.message_id
 LEFT JOIN replied AS r ON r.channel_id = p.channel_id AND r.message_id = p.message_id
 LEFT JOIN reported AS c ON c.channel_id = p.channel_id AND c.message_id = p.message_id
 """
@@ -124,6 +155,9 @@ named AS (
          EXPLODE(ARRAY_DISTINCT(REGEXP_EXTRACT_ALL(content, {_quoted(MENTION)}, 1))) AS other_user_id
   FROM posted WHERE content LIKE '%<@%'
 )
+SELECT event_id, event_time, ingest_time, kind, user_id, channel_id, message_id, other_user_id, value,
+       other_ingest_time, {week_of("event_time")} AS week
+FROM (
 SELECT event_id, event_time, ingest_time, 'posted' AS kind, user_id, channel_id, message_id,
        CAST(NULL AS STRING) AS other_user_id, CAST(NULL AS DOUBLE) AS value, ingest_time AS other_ingest_time
 FROM posted
@@ -137,80 +171,48 @@ FROM named WHERE other_user_id <> user_id
 UNION ALL {_plain("read", "read", "message_id")}
 UNION ALL {_plain("joined", "join", "CAST(NULL AS STRING)")}
 UNION ALL {_plain("left", "leave", "CAST(NULL AS STRING)")}
+) AS done
 """
 
 _SETTLED = f"""
 settled AS (
-  SELECT channel_id, message_id, content, n_reports, is_deleted,
+  SELECT channel_id, message_id, content, mood, is_bot,
          timestamp_micros(unix_micros(posted_at) + {DAY_MICROS}) AS settled_at,
          sha2(CONCAT(channel_id, ' ', message_id), 256) AS draw
   FROM messages
-  WHERE LENGTH(TRIM(content)) > 0
+  WHERE LENGTH(TRIM(content)) > 0 AND n_reports = 0 AND NOT is_deleted
     AND unix_micros(posted_at) + {DAY_MICROS} <= (SELECT MAX(unix_micros(event_time)) FROM events)
 )"""
 """Messages that people have had a day to answer, with a number drawn by their ids: the same in every run."""
 
 SPAM_LABELS_SQL = f"""
 WITH {_SETTLED},
-spam AS (
-  SELECT channel_id, message_id, MIN(event_time) AS labelled_at
-  FROM events WHERE type = 'report' AND {_attribute("reason")} = 'spam' GROUP BY channel_id, message_id
-),
 labelled_spam AS (
-  SELECT m.message_id, m.channel_id, m.content, 'spam' AS label, 'report' AS source, s.labelled_at
-  FROM messages AS m JOIN spam AS s ON s.channel_id = m.channel_id AND s.message_id = m.message_id
-  WHERE LENGTH(TRIM(m.content)) > 0
+  SELECT message_id, channel_id, content, 'spam' AS label, 'report' AS source, spam_reported_at AS labelled_at
+  FROM messages WHERE spam_reported_at IS NOT NULL AND LENGTH(TRIM(content)) > 0
 ),
-ham AS (
-  SELECT message_id, channel_id, content, settled_at, ROW_NUMBER() OVER (ORDER BY draw) AS place
-  FROM settled WHERE n_reports = 0 AND NOT is_deleted
-)
+ham AS (SELECT message_id, channel_id, content, settled_at, ROW_NUMBER() OVER (ORDER BY draw) AS place FROM settled)
 SELECT message_id, channel_id, content, label, source, labelled_at FROM labelled_spam
 UNION ALL
 SELECT message_id, channel_id, content, 'ham' AS label, 'not_reported' AS source, settled_at AS labelled_at
-FROM ham WHERE place <= (SELECT GREATEST({MIN_HAM}, {HAM_PER_SPAM} * COUNT(*)) FROM labelled_spam)
+FROM ham
+WHERE place <= (SELECT LEAST({MAX_HAM}, GREATEST({MIN_HAM}, {HAM_PER_SPAM} * COUNT(*))) FROM labelled_spam)
 """
 
-
-def _one_of(names: tuple[str, ...]) -> str:
-    return f"({', '.join(_quoted(name) for name in names)})"
-
-
-_ADORNMENTS = "(^:)|(::skin-tone-[2-6])|(:$)|[\N{VARIATION SELECTOR-16}\U0001f3fb-\U0001f3ff]"
-"""What reactions of the same meaning differ by: colons and the colour of the skin."""
-
 SENTIMENT_LABELS_SQL = f"""
-WITH {_SETTLED}, {_STANDING},
-named AS (
-  SELECT channel_id, message_id, user_id, put_at,
-         REGEXP_REPLACE(reaction, {_quoted(_ADORNMENTS)}, '') AS emoji
-  FROM standing
-),
-counted AS (
-  SELECT m.channel_id, m.message_id,
-         SUM(CASE WHEN r.emoji IN {_one_of(POSITIVE)} THEN 1 ELSE 0 END) AS n_positive,
-         SUM(CASE WHEN r.emoji IN {_one_of(NEGATIVE)} THEN 1 ELSE 0 END) AS n_negative,
-         SUM(CASE WHEN r.emoji IN {_one_of(PLAIN)} THEN 1 ELSE 0 END) AS n_plain,
-         COUNT(r.emoji) AS n_reactions, MAX(r.put_at) AS last_put_at
-  FROM messages AS m
-  LEFT JOIN named AS r ON r.channel_id = m.channel_id AND r.message_id = m.message_id AND r.user_id <> m.user_id
-  WHERE NOT m.is_bot AND NOT m.is_deleted AND m.n_reports = 0 AND LENGTH(TRIM(m.content)) > 0
-  GROUP BY m.channel_id, m.message_id
-),
-felt AS (
-  SELECT m.message_id, m.channel_id, m.content,
-         CASE WHEN c.n_positive > 0 THEN 'positive' ELSE 'negative' END AS label,
-         'reactions' AS source, c.last_put_at AS labelled_at
-  FROM messages AS m JOIN counted AS c ON c.channel_id = m.channel_id AND c.message_id = m.message_id
-  WHERE (c.n_positive > 0) <> (c.n_negative > 0)
+WITH {_SETTLED},
+heard AS (
+  SELECT message_id, channel_id, content, mood AS label, 'reactions' AS source, mood_at AS labelled_at
+  FROM messages
+  WHERE mood IN ('positive', 'negative')
+    AND NOT is_bot AND NOT is_deleted AND n_reports = 0 AND LENGTH(TRIM(content)) > 0
 ),
 calm AS (
-  SELECT m.message_id, m.channel_id, m.content, m.settled_at, ROW_NUMBER() OVER (ORDER BY m.draw) AS place
-  FROM settled AS m JOIN counted AS c ON c.channel_id = m.channel_id AND c.message_id = m.message_id
-  WHERE c.n_plain > 0 AND c.n_plain = c.n_reactions
+  SELECT message_id, channel_id, content, settled_at, ROW_NUMBER() OVER (ORDER BY draw) AS place
+  FROM settled WHERE mood = 'plain' AND NOT is_bot
 )
-SELECT message_id, channel_id, content, label, source, labelled_at FROM felt
+SELECT message_id, channel_id, content, label, source, labelled_at FROM heard
 UNION ALL
 SELECT message_id, channel_id, content, 'neutral' AS label, 'reactions' AS source, settled_at AS labelled_at
-FROM calm WHERE place <= (SELECT GREATEST({MIN_NEUTRAL}, COUNT(*)) FROM felt)
+FROM calm WHERE place <= (SELECT GREATEST({MIN_NEUTRAL}, COUNT(*)) FROM heard)
 """

@@ -10,6 +10,8 @@ be known later still: it is in the next row.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quikapp_ml.training.weeks import week_of
+
 MEMBERSHIP_EVENTS = ("channel_created", "join", "leave", "message")
 REACTION_EVENTS = ("reaction",)
 READ_EVENTS = ("read",)
@@ -48,7 +50,8 @@ def _history(facts: str, thing: Sequence[str], values: Sequence[str], changing: 
     compared = f"SELECT {columns}{before} FROM ({facts}) AS facts"
     changes = f"SELECT {columns} FROM ({compared}) AS compared WHERE {differs}" if changing else facts
     return f"""
-SELECT {_list(thing)}, {_list(values)}, valid_from, valid_to, valid_to IS NULL AS is_current, known_at
+SELECT {_list(thing)}, {_list(values)}, valid_from, valid_to, valid_to IS NULL AS is_current, known_at,
+       {week_of("valid_from")} AS week
 FROM (SELECT {columns}, LEAD(valid_from) OVER {in_time} AS valid_to FROM ({changes}) AS changes) AS ended"""
 
 
@@ -77,7 +80,8 @@ counted AS (
          COUNT(*) AS n
   FROM told GROUP BY {_list(thing)}
 )
-SELECT {_list(thing)}, {value}, valid_from, CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current, known_at
+SELECT {_list(thing)}, {value}, valid_from, CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current, known_at,
+       {week_of("valid_from")} AS week
 FROM counted WHERE n = 1
 UNION ALL {_history(_one_by_one(several, thing, [value]), thing, [value], changing=[value])}"""
 

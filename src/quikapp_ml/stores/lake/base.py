@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -111,6 +111,14 @@ class Lake(ABC):
         """
 
     @abstractmethod
+    def replace(self, name: str, column: str, values: Sequence[str | date], rows: pa.Table) -> int:
+        """Replace the rows whose `column` has one of the values, in one commit, and return the table's version.
+
+        Every other row stays. Where the table is partitioned by the column, no other file is written. Raises as
+        `append` does, and InvalidInput when a given row has another value there.
+        """
+
+    @abstractmethod
     def drop(self, name: str) -> None:
         """Take the table away with all its versions. Raises NotFound without it."""
 
@@ -138,6 +146,14 @@ class Lake(ABC):
         if column not in rows.schema.names:
             raise InvalidInput(f"table {name} has no column {column}; its columns are {', '.join(rows.schema.names)}")
         return rows.filter(pc.is_in(rows[column], pa.array(values, pa.string())))
+
+    @abstractmethod
+    def added(self, name: str, since: int, version: int | None = None) -> pa.Table | None:
+        """Rows that the (newest) version has more than the version `since`, where rows have only been added since.
+
+        None where rows were taken away or changed since, or where it is no longer known. Raises NotFound without the
+        table.
+        """
 
     @abstractmethod
     def version(self, name: str) -> int:

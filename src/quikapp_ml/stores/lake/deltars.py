@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 import deltalake
@@ -19,6 +19,7 @@ from deltalake.schema import Field
 from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 from quikapp_ml.stores.lake.declared import check_declaration
+from quikapp_ml.stores.lake.delta_changes import added_rows, only_added, replace_rows
 from quikapp_ml.stores.lake.delta_declared import (
     columns_of,
     constraints_of,
@@ -31,6 +32,7 @@ from quikapp_ml.stores.lake.delta_upkeep import delete_files, delete_older, kept
 from quikapp_ml.stores.lake.roots import open_root
 from quikapp_ml.stores.lake.rows import (
     check_keys,
+    check_within,
     chosen_columns,
     fit_given_rows,
     fit_rows,
@@ -106,6 +108,22 @@ class DeltaLake(Lake):
         """Update or add rows by their keys, in one commit."""
         return self._again(name, lambda: self._merge_once(name, rows, keys))
 
+    def replace(self, name: str, column: str, values: Sequence[str | date], rows: pa.Table) -> int:
+        """Replace the rows of these values, in one commit."""
+
+        def replace_once() -> int:
+            table = self._open(name)
+            columns = columns_of(table)
+            chosen_columns([column], columns, name)
+            fitted = fit_rows(rows, columns, name)
+            check_within(fitted, column, values, name)
+            if values:
+                with constraints_of(table, name, lambda: fitted):
+                    replace_rows(table, column, values, fitted)
+            return table.version()
+
+        return self._again(name, replace_once)
+
     def drop(self, name: str) -> None:
         """Delete the table's files."""
         if not self.exists(name):
@@ -147,6 +165,21 @@ class DeltaLake(Lake):
             wanted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
             sql = f"SELECT * FROM rows WHERE {quoted(column)} IN ({wanted})"  # noqa: S608 quoted
             return pa.table(QueryBuilder().register("rows", table).execute(sql)).cast(existing)
+
+    def added(self, name: str, since: int, version: int | None = None) -> pa.Table | None:
+        """Rows of the files that have come since."""
+        with _storage(name):
+            newer = self._open(name, version)
+            columns = columns_of(newer)
+            if since == newer.version():
+                return columns.empty_table()
+            try:
+                older = self._open(name, since)
+                if not only_added(newer, since):
+                    return None
+                return fit_rows(added_rows(older, newer, self.declaration(name).key), columns, name)
+            except (NotFound, FileNotFoundError):
+                return None
 
     def version(self, name: str) -> int:
         """Newest version."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from threading import RLock
 
@@ -16,12 +16,14 @@ from quikapp_ml.stores.lake.constraints import hold, hold_existing
 from quikapp_ml.stores.lake.declared import check_declaration, to_properties
 from quikapp_ml.stores.lake.rows import (
     check_keys,
+    check_within,
     chosen_columns,
     fit_given_rows,
     fit_rows,
     merged_rows,
     missing_columns,
     split_name,
+    within,
 )
 
 
@@ -127,6 +129,17 @@ class MemoryLake(Lake):
             merged = merged_rows(kept.newest, fitted, keys)
             return kept.write(merged, merged, "MERGE")
 
+    def replace(self, name: str, column: str, values: Sequence[str | date], rows: pa.Table) -> int:
+        """Replace the rows of these values, as a new version."""
+        with self._lock:
+            kept = self._require(name)
+            chosen_columns([column], kept.newest.schema, name)
+            fitted = fit_rows(rows, kept.newest.schema, name)
+            check_within(fitted, column, values, name)
+            others = kept.newest.filter(pc.invert(within(kept.newest, column, values)))
+            whole = pa.concat_tables([others, fitted])
+            return kept.write(whole, fitted)
+
     def drop(self, name: str) -> None:
         """Forget the table."""
         with self._lock:
@@ -152,6 +165,16 @@ class MemoryLake(Lake):
             raise NotFound(f"version {version} of table {name} is no longer kept")
         rows = kept.snapshots[newest if version is None else version]
         return rows.select(chosen_columns(columns, rows.schema, name))
+
+    def added(self, name: str, since: int, version: int | None = None) -> pa.Table | None:
+        """What follows on the rows of the older version, if these are still there."""
+        newer = self.read(name, version=version)
+        try:
+            older = self.read(name, version=since)
+        except NotFound:
+            return None
+        known = newer.select(older.column_names).slice(0, older.num_rows)
+        return newer.slice(older.num_rows) if known.equals(older) else None
 
     def version(self, name: str) -> int:
         """Newest version."""

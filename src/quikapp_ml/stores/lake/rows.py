@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,6 +59,22 @@ def check_keys(rows: pa.Table, keys: Sequence[str], table: str) -> None:
         raise InvalidInput(
             f"table {table}: key {given} is given {first['count_all']} times"
             f"{f', and {twice.num_rows - 1} others more than once' if twice.num_rows > 1 else ''}"
+        )
+
+
+def within(rows: pa.Table, column: str, values: Sequence[str | date]) -> pa.ChunkedArray:
+    """Of each row, whether its column has one of the values."""
+    kind = rows.schema.field(column).type
+    return pc.fill_null(pc.is_in(rows[column], pa.array(list(values), kind)), False)
+
+
+def check_within(rows: pa.Table, column: str, values: Sequence[str | date], table: str) -> None:
+    """Raise InvalidInput when a row has another value in the column than those whose rows are replaced."""
+    others = rows.filter(pc.invert(within(rows, column, values)))
+    if others.num_rows:
+        raise InvalidInput(
+            f"table {table}: rows are replaced where {column} is one of {len(values)} values; {others.num_rows} of the "
+            f"given rows have another one there, such as {others[column][0].as_py()}"
         )
 
 

@@ -66,10 +66,11 @@ MESSAGES = Table(
     columns=_columns(
         message_id=_TEXT, channel_id=_TEXT, user_id=_TEXT, thread_id=_TEXT, posted_at=TIME, content=_TEXT,
         is_bot=pa.bool_(), is_deleted=pa.bool_(), edited_at=TIME, n_reactions=pa.int64(), n_replies=pa.int64(),
-        n_reports=pa.int64(),
+        n_reports=pa.int64(), spam_reported_at=TIME, mood=_TEXT, mood_at=TIME, week=pa.date32(),
     ),
     key=("channel_id", "message_id"),
     comment="Messages as they are now: the newest text, and how others reacted.",
+    partition_by=("week",),
     constraints=given("channel_id", "message_id")
     | {"counts_from_zero": "n_reactions >= 0 AND n_replies >= 0 AND n_reports >= 0"},
     owner=OWNER,
@@ -79,10 +80,11 @@ ACTIVITIES = Table(
     name=f"{CATALOG}.silver.activities",
     columns=_columns(
         event_id=_TEXT, event_time=TIME, ingest_time=TIME, kind=_TEXT, user_id=_TEXT, channel_id=_TEXT,
-        message_id=_TEXT, other_user_id=_TEXT, value=pa.float64(), other_ingest_time=TIME,
+        message_id=_TEXT, other_user_id=_TEXT, value=pa.float64(), other_ingest_time=TIME, week=pa.date32(),
     ),
     key=("event_id", "kind", "other_user_id"),
     comment="Who did what, where, and towards whom: one row for each thing that feature views count.",
+    partition_by=("week",),
     constraints=given("event_id", "kind"),
     owner=OWNER,
 )  # fmt: skip
@@ -90,11 +92,15 @@ ACTIVITIES = Table(
 
 def _history(name: str, comment: str, key: tuple[str, ...], /, **values: pa.DataType) -> Table:
     """A silver table of what held from when until when; `key` names the thing that it is told of."""
-    clocks = {"valid_from": TIME, "valid_to": TIME, "is_current": pa.bool_(), "known_at": TIME}
-    columns = _columns(**dict.fromkeys(key, _TEXT), **values, **clocks)
-    constraints = given(*key, "valid_from", "is_current", "known_at")
+    clocks = {"valid_from": TIME, "valid_to": TIME, "is_current": pa.bool_(), "known_at": TIME, "week": pa.date32()}
     return Table(
-        f"{CATALOG}.silver.{name}", columns, (*key, "valid_from"), comment, constraints=constraints, owner=OWNER
+        f"{CATALOG}.silver.{name}",
+        _columns(**dict.fromkeys(key, _TEXT), **values, **clocks),
+        (*key, "valid_from"),
+        comment,
+        partition_by=("week",),
+        constraints=given(*key, "valid_from", "is_current", "known_at"),
+        owner=OWNER,
     )
 
 

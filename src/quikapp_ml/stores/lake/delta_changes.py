@@ -1,0 +1,57 @@
+"""What has been added to a Delta table since one of its versions, and rows replaced by the files that hold them."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import deltalake
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable
+
+_ROWS_STAY = {
+    "ADD COLUMN", "ADD CONSTRAINT", "DROP CONSTRAINT", "OPTIMIZE", "SET TBLPROPERTIES", "UPDATE TABLE METADATA",
+    "VACUUM START", "VACUUM END",
+}  # fmt: skip
+"""Operations that change no row; any other one than an append may."""
+
+
+def only_added(newer: DeltaTable, since: int) -> bool:
+    """Whether every commit after the version added rows, or none at all."""
+    entries = newer.history(newer.version() - since)
+    return all(entry["operation"] in _ROWS_STAY or _appends(entry) for entry in entries)
+
+
+def added_rows(older: DeltaTable, newer: DeltaTable, key: Sequence[str]) -> pa.Table:
+    """Rows in files that the older version lacks, without those that came there from files which were compacted."""
+    before, after = _files(older), _files(newer)
+    rows = _rows(newer, [file for path, file in after.items() if path not in before])
+    moved = [file for path, file in before.items() if path not in after]
+    if not moved:
+        return rows
+    known = _rows(older, moved, key)
+    return rows.join(known, keys=list(key), join_type="left anti").select(rows.column_names)
+
+
+def replace_rows(table: DeltaTable, column: str, values: Sequence[str | date], rows: pa.Table) -> None:
+    """Commit the rows in the place of those that have one of the values."""
+    among = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
+    alone = CommitProperties(max_commit_retries=0)  # as in `overwrite`
+    predicate = f'"{column}" IN ({among})'
+    deltalake.write_deltalake(table, rows, mode="overwrite", predicate=predicate, commit_properties=alone)
+
+
+def _appends(entry: dict[str, object]) -> bool:
+    told = entry.get("operationParameters")
+    return entry["operation"] == "WRITE" and isinstance(told, dict) and told.get("mode") == "Append"
+
+
+def _files(table: DeltaTable) -> dict[str, ds.ParquetFileFragment]:
+    return {file.path: file for file in table.to_pyarrow_dataset().get_fragments()}
+
+
+def _rows(table: DeltaTable, files: list[ds.ParquetFileFragment], columns: Sequence[str] | None = None) -> pa.Table:
+    schema = table.to_pyarrow_dataset().schema
+    if not files:
+        return schema.empty_table().select(list(columns or schema.names))
+    dataset = ds.FileSystemDataset(files, schema, files[0].format, files[0].filesystem)
+    return dataset.to_table(columns=list(columns) if columns else None)
