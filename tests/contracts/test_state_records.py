@@ -10,6 +10,7 @@ from quikapp_ml.stores.state.audit import AuditEntry
 from quikapp_ml.stores.state.base import ControlState
 from quikapp_ml.stores.state.endpoints import EndpointConfig, EndpointRecord, ServedEntity
 from quikapp_ml.stores.state.jobs import JobDefinition
+from quikapp_ml.stores.state.monitors import MonitorRecord, RefreshState
 from quikapp_ml.stores.state.tokens import Token
 
 NOW = datetime(2026, 11, 23, 2, 0, 0, 250_000, tzinfo=UTC)
@@ -87,3 +88,39 @@ def test_jobs_of_clients_are_changed_in_one_step(state: ControlState) -> None:
     for gone in (lambda: state.jobs.get(12), lambda: state.jobs.delete(12), lambda: state.jobs.change(12, dict)):
         with pytest.raises(NotFound, match="12"):
             gone()
+
+
+def test_a_monitor_is_changed_by_who_has_seen_it_last(state: ControlState) -> None:
+    record = MonitorRecord("a.b.c", "ada", {"kind": "snapshot", "slicing": ["x > 1"]})
+    state.monitors.create(record)
+    with pytest.raises(AlreadyExists):
+        state.monitors.create(record)
+    changed = state.monitors.replace(replace(record, definition={"kind": "time_series"}))
+    assert changed == state.monitors.get("a.b.c") == replace(record, version=1, definition={"kind": "time_series"})
+    with pytest.raises(Conflict):
+        state.monitors.replace(record)
+    state.monitors.create(replace(record, table="a.a.a"))
+    assert [each.table for each in state.monitors.all()] == ["a.a.a", "a.b.c"]
+    state.monitors.delete("a.b.c")
+    for gone in (lambda: state.monitors.get("a.b.c"), lambda: state.monitors.delete("a.b.c")):
+        with pytest.raises(NotFound):
+            gone()
+    with pytest.raises(NotFound):
+        state.monitors.replace(changed)
+
+
+def test_refreshes_of_a_monitor_end_once_and_go_with_it(state: ControlState) -> None:
+    for table in ("a.b.c", "a.b.d"):
+        state.monitors.create(MonitorRecord(table, "ada", {}))
+    first, second, other = (state.monitors.add_refresh(table, "MANUAL", NOW) for table in ("a.b.c", "a.b.c", "a.b.d"))
+    assert (first.state, first.started_at, second.refresh_id > first.refresh_id) == (RefreshState.PENDING, NOW, True)
+    assert state.monitors.move_refresh(first.refresh_id, RefreshState.RUNNING).state is RefreshState.RUNNING
+    ended = state.monitors.move_refresh(first.refresh_id, RefreshState.FAILED, "why", LATER)
+    assert (ended.state, ended.message, ended.ended_at) == (RefreshState.FAILED, "why", LATER)
+    assert state.monitors.move_refresh(first.refresh_id, RefreshState.SUCCESS) == ended
+    assert state.monitors.refreshes("a.b.c") == [second, ended]
+    assert state.monitors.refreshes(limit=2) == [other, second]
+    state.monitors.delete("a.b.c")
+    assert state.monitors.refreshes() == [other]
+    with pytest.raises(NotFound):
+        state.monitors.move_refresh(first.refresh_id, RefreshState.SUCCESS)

@@ -11,6 +11,7 @@ from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
+from quikapp_ml.stores.state.monitors import MonitorRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -112,6 +113,11 @@ class ControlState(ABC):
     @abstractmethod
     def jobs(self) -> JobDefinitions:
         """Jobs that clients have made."""
+
+    @property
+    @abstractmethod
+    def monitors(self) -> MonitorRecords:
+        """Monitors of tables."""
 
     @property
     @abstractmethod

@@ -15,8 +15,10 @@ from quikapp_ml.stores.state.memory_catalog import MemoryCatalogRecords, MemoryP
 from quikapp_ml.stores.state.memory_endpoints import MemoryEndpointRecords
 from quikapp_ml.stores.state.memory_jobs import MemoryJobDefinitions
 from quikapp_ml.stores.state.memory_moderation import memory_moderation
+from quikapp_ml.stores.state.memory_monitors import MemoryMonitorRecords
 from quikapp_ml.stores.state.memory_shares import MemoryRecipients, MemoryShares
 from quikapp_ml.stores.state.moderation import ModerationRecords
+from quikapp_ml.stores.state.monitors import MonitorRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -88,6 +90,7 @@ class MemoryControlState(ControlState):
     def __init__(self) -> None:
         self._job_runs = MemoryJobRuns()
         self._jobs = MemoryJobDefinitions()
+        self._monitors = MemoryMonitorRecords()
         self._tokens = MemoryTokens()
         self._endpoints = MemoryEndpointRecords()
         self._audit = MemoryAuditLog()
@@ -106,6 +109,11 @@ class MemoryControlState(ControlState):
     def jobs(self) -> JobDefinitions:
         """Jobs in memory."""
         return self._jobs
+
+    @property
+    def monitors(self) -> MonitorRecords:
+        """Monitors in memory."""
+        return self._monitors
 
     @property
     def tokens(self) -> Tokens:

@@ -14,12 +14,14 @@ from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, t
 from quikapp_ml.stores.state.endpoints import EndpointRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
+from quikapp_ml.stores.state.monitors import MonitorRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
 from quikapp_ml.stores.state.sql_catalog import SqlCatalogRecords, SqlPrincipals
 from quikapp_ml.stores.state.sql_endpoints import SqlEndpointRecords
 from quikapp_ml.stores.state.sql_jobs import SqlJobDefinitions
 from quikapp_ml.stores.state.sql_moderation import sql_moderation
+from quikapp_ml.stores.state.sql_monitors import SqlMonitorRecords
 from quikapp_ml.stores.state.sql_shares import SqlRecipients, SqlShares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -126,6 +128,7 @@ class SqlControlState(ControlState):
         self._engine = open_database(engine)
         self._job_runs = SqlJobRuns(self._engine)
         self._jobs = SqlJobDefinitions(self._engine)
+        self._monitors = SqlMonitorRecords(self._engine)
         self._tokens = SqlTokens(self._engine)
         self._endpoints = SqlEndpointRecords(self._engine)
         self._audit = SqlAuditLog(self._engine)
@@ -144,6 +147,11 @@ class SqlControlState(ControlState):
     def jobs(self) -> JobDefinitions:
         """Jobs in the database."""
         return self._jobs
+
+    @property
+    def monitors(self) -> MonitorRecords:
+        """Monitors in the database."""
+        return self._monitors
 
     @property
     def tokens(self) -> Tokens:
