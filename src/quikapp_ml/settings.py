@@ -94,6 +94,13 @@ class Settings(BaseSettings):
         validation_alias="QUIKAPP_ML_LAKE_FLUSH_SECONDS",
         description="How long accepted events wait at most before they are moved to the Delta tables.",
     )
+    table_history_days: int = Field(
+        30,
+        ge=1,
+        validation_alias="QUIKAPP_ML_TABLE_HISTORY_DAYS",
+        description="How many days a replaced version of a table can still be read; those that a registered model "
+        "version learnt from stay for as long as it does.",
+    )
     spool_max_bytes: int = Field(
         2 * 1024**3,
         ge=1024**2,

@@ -14,6 +14,7 @@ from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.quality_records import QUALITY_RESULTS, QUARANTINE
 from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
+IS_GIVEN = " IS NOT NULL"
 DOCS = Path(__file__).parents[2] / "docs"
 ALL_TABLES = (*TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS, QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES)
 TYPES = {
@@ -50,6 +51,28 @@ def test_columns_and_key_are_those_declared(table: Table) -> None:
     assert not wrong
     (keys,) = re.findall(r"Key: (.+)\.$", section, flags=re.MULTILINE)
     assert re.findall(r"`(\w+)`", keys) == list(table.key)
+
+
+def constraints_as_told(table: Table) -> str:
+    """Columns that are always given, then the other constraints as they are."""
+    always = [f"`{sql.removesuffix(IS_GIVEN)}`" for sql in table.constraints.values() if sql.endswith(IS_GIVEN)]
+    others = [f"`{sql}`" for sql in table.constraints.values() if not sql.endswith(IS_GIVEN)]
+    given = f"{', '.join(always)} given" if always else ""
+    return "; ".join(filter(None, (given, *others)))
+
+
+def test_owners_retention_and_constraints_are_those_declared() -> None:
+    page = (DOCS / "tables.md").read_text().partition("## What is declared")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| `([\w.]+)` \| (.*?) \| (.*?) \| (.*?) \|$", page, flags=re.MULTILINE)
+    assert told == [
+        (
+            table.name.removeprefix("quikapp_ml."),
+            table.owner,
+            f"{table.retention.days} days by `{table.retention_column}`" if table.retention else "for good",
+            constraints_as_told(table),
+        )
+        for table in ALL_TABLES
+    ]
 
 
 def test_all_features_are_told_of() -> None:

@@ -98,7 +98,9 @@ def test_the_nightly_pipeline_makes_versions_that_the_running_service_answers_wi
     run = quikapp_ml(service.home, "pipeline", "run", timeout=600)
 
     assert run.returncode == 0, run.stdout + run.stderr
-    for task in ("feature_engineering", "quality_gate", "model_training", "model_deployment", "user_embeddings"):
+    for task in (
+        "feature_engineering", "quality_gate", "model_training", "model_deployment", "user_embeddings", "table_upkeep"
+    ):  # fmt: skip
         assert task in run.stdout + run.stderr
     listed = quikapp_ml(service.home, "models", "list", COLUMNS="200")
     assert "3.1.1" in listed.stdout, listed.stdout + listed.stderr

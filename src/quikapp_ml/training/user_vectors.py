@@ -5,6 +5,7 @@ when they were computed. It holds people and public channels alone: private ones
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -15,12 +16,16 @@ from quikapp_ml.feature_store.tables import FeatureTable
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.embeddings import UserEmbeddings
 from quikapp_ml.stores.lake.base import Lake, Transaction
-from quikapp_ml.stores.lake.tables import CATALOG, TIME
+from quikapp_ml.stores.lake.constraints import given
+from quikapp_ml.stores.lake.tables import CATALOG, OWNER, TIME
 from quikapp_ml.training.adoptions import open_channels
 
 HAPPENED, KNOWN = "last_updated", "ingest_time"
 
-USER_EMBEDDINGS = FeatureTable(
+KEEP = timedelta(days=30)
+"""How long the vectors of a build can be looked up. A vector is as large as the row of a feature view."""
+
+_DECLARED = FeatureTable(
     name=f"{CATALOG}.features.user_embeddings",
     primary_keys=("user_id", HAPPENED),
     timestamp_keys=(HAPPENED,),
@@ -32,8 +37,13 @@ USER_EMBEDDINGS = FeatureTable(
     ),
 ).declared()
 
-KEEP = timedelta(days=30)
-"""How long the vectors of a build can be looked up. A vector is as large as the row of a feature view."""
+USER_EMBEDDINGS = replace(
+    _DECLARED,
+    constraints=given(*_DECLARED.key, "embedding"),
+    owner=OWNER,
+    retention=KEEP,
+    retention_column=HAPPENED,
+)
 
 
 def used_now(events: Iterable[Event]) -> dict[str, list[str]]:

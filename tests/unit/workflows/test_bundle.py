@@ -46,6 +46,7 @@ class TestOurOwnBundle:
             ("model_training", ("quality_gate",)),
             ("model_deployment", ("model_training",)),
             ("user_embeddings", ("model_deployment",)),
+            ("table_upkeep", ("user_embeddings",)),
         ]
         assert all(task.notebook == REPOSITORY / "notebooks" / f"{task.key}.py" for task in job.tasks)
 
