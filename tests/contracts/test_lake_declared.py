@@ -165,6 +165,24 @@ class TestConstraints:
         labels.merge(NAME, pa.table({"id": ["a"], "until": pa.array([NOW], TIME)}), ["id"])
         assert labels.read(NAME)["until"].to_pylist() == [NOW]
 
+    @pytest.mark.parametrize(
+        ("kind", "given"),
+        [
+            (pa.list_(pa.float64()), [1.5]),
+            (pa.struct([("x", pa.string())]), {"x": "y"}),
+            (pa.map_(pa.string(), pa.string()), [("x", "y")]),
+            (pa.date32(), NOW.date()),
+            (pa.bool_(), False),
+        ],
+    )
+    def test_values_of_every_type_can_be_asked_for(self, lake: Lake, kind: pa.DataType, given: object) -> None:
+        declared = Table(NAME, pa.schema([("value", kind)]), (), "", constraints={"given": "value IS NOT NULL"})
+        lake.ensure(declared)
+        lake.append(NAME, pa.table({"value": pa.array([given], kind)}))
+        with pytest.raises(InvalidInput, match="constraint given"):
+            lake.append(NAME, pa.table({"value": pa.array([given, None], kind)}))
+        assert lake.read(NAME)["value"].to_pylist() == [given]
+
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         label=st.sampled_from(["spam", "ham", "egg", None]),
