@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,11 +17,11 @@ from quikapp_ml.feature_store.tables import read_newest
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.jobs import feature_engineering
-from quikapp_ml.serving.online_features import TABLES_OF_VIEWS, uses_of_tables
+from quikapp_ml.serving.lineage import ModelSources, Source, sources_of_models
+from quikapp_ml.serving.online_features import TABLES_OF_VIEWS
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.online import open_online_store
-from quikapp_ml.stores.registry.base import ModelRegistry
 
 app = typer.Typer(help="What is computed about people, channels and messages.", no_args_is_help=True)
 
@@ -56,29 +57,36 @@ def show(view: str, key: list[str]) -> None:
 
 @app.command("lineage")
 def lineage(name: str) -> None:
-    """Show which model versions learnt from a table or view, or which tables the versions of a model learnt from."""
-    registry = open_model_registry(Settings.from_environment())
+    """Show which model versions read or learnt from a view or table, or what the versions of a model are made of."""
+    settings = Settings.from_environment()
+    registry = open_model_registry(settings)
+    models = sources_of_models(registry)
     if name in registry.names():
-        rows = [
-            (table, str(number), f"{name} {version.number}", ", ".join(version.aliases))
-            for version in registry.versions(name)
-            for table, number in sorted(version.table_versions.items())
-        ]
+        wanted = [(one, source) for one in models if one.model == name for source in one.sources or (Source(""),)]
     else:
-        rows = _learners(registry, name)
-    show_table(("table", "at version", "model version", "aliases"), rows, empty=f"no model version learnt from {name}")
+        names = _names_of(name, settings, models)
+        wanted = [(one, source) for one in models for source in one.sources if source.source in names]
+    show_table(
+        ("source", "at version", "features", "feature service", "model version", "aliases"),
+        [_lineage_row(*one) for one in wanted],
+        empty=f"no model version reads or learnt from {name}",
+    )
 
 
-def _learners(registry: ModelRegistry, name: str) -> list[tuple[str, str, str, str]]:
-    """Rows of the model versions that learnt from a table, or from that of a view. Raises NotFound for neither."""
-    settings, uses = Settings.from_environment(), uses_of_tables(registry)
-    table = TABLES_OF_VIEWS + name if name in {view.name for view in FEATURE_VIEWS} else name
-    if table == name and table not in uses and table not in open_lake(settings.lake_path).names():
+def _lineage_row(model: ModelSources, source: Source) -> tuple[str, ...]:
+    version = "" if source.table_version is None else str(source.table_version)
+    features, aliases = ", ".join(source.features), ", ".join(model.aliases)
+    return source.source, version, features, model.feature_service or "", f"{model.model} {model.version}", aliases
+
+
+def _names_of(name: str, settings: Settings, models: Sequence[ModelSources]) -> set[str]:
+    """The source that is meant, of a view its table too. Raises NotFound for neither view, table nor model."""
+    if name in {view.name for view in FEATURE_VIEWS}:
+        return {name, TABLES_OF_VIEWS + name}
+    is_used = any(source.source == name for one in models for source in one.sources)
+    if not is_used and name not in open_lake(settings.lake_path).names():
         raise NotFound(f"there is no table, feature view or model {name!r}; see features list and models list")
-    return [
-        (table, str(use.table_version), f"{use.model} {use.version}", ", ".join(use.aliases))
-        for use in uses.get(table, ())
-    ]
+    return {name}
 
 
 @app.command("publish")

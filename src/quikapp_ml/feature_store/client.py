@@ -150,7 +150,7 @@ class FeatureStoreClient:
         spec = FeatureSpec(resolved, labels, tuple(exclude_columns or ()), versions)
         return TrainingSet(spec, _arranged(frame, spec))
 
-    def log_model(
+    def log_model(  # noqa: PLR0913 the arguments that users of Databricks know, and four of ours
         self,
         model: Model,
         *,
@@ -159,11 +159,12 @@ class FeatureStoreClient:
         semantic_version: str | None = None,
         metrics: Mapping[str, float] | None = None,
         card: str | None = None,
+        feature_service: str | None = None,
     ) -> ModelVersion:
         """Register a model with the specification of its features and the versions of their tables.
 
         Models are subclasses of `quikapp_ml.models.base.Model`: nothing is pickled. The semantic version is the next
-        patch by default.
+        patch by default; `feature_service`, a name for these features, is that of the model.
         """
         registry = self._require_registry()
         with tempfile.TemporaryDirectory(prefix="quikapp-ml-model-") as folder:
@@ -176,6 +177,7 @@ class FeatureStoreClient:
                 semantic_version=semantic_version or scoring.next_version(registry.versions(name)),
                 metrics=dict(metrics or {}),
                 table_versions=dict(training_set.table_versions),
+                tags=training_set.spec.service(feature_service or name).tags(),
             )
             return registry.register(version)
 

@@ -9,6 +9,7 @@ import yaml
 
 from quikapp_ml.errors import Damaged
 from quikapp_ml.feature_store.lookups import FeatureFunction, FeatureLookup
+from quikapp_ml.features.services import FeatureService
 
 SPEC_FILE = "feature_spec.yaml"
 
@@ -21,6 +22,15 @@ class FeatureSpec:
     label: tuple[str, ...] = ()
     exclude_columns: tuple[str, ...] = ()
     table_versions: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def service(self, name: str) -> FeatureService:
+        """The features that are looked up, by table."""
+        inputs: dict[str, tuple[str, ...]] = {}
+        for one in self.features:
+            if isinstance(one, FeatureLookup):
+                known = inputs.get(one.table_name, ())
+                inputs[one.table_name] = tuple(dict.fromkeys((*known, *(one.feature_names or ()))))
+        return FeatureService(name, inputs)
 
     def to_yaml(self, model_class: str) -> str:
         """The specification, with the class that loads the model beside it."""

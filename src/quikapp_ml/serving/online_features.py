@@ -11,6 +11,7 @@ from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.aggregates import Derived, Feature
 from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.serving.lineage import NEWEST_VERSIONS, ModelSources, ModelUse, sources_of_models, uses_of_sources
 from quikapp_ml.stores.online.base import OnlineStore
 from quikapp_ml.stores.online.published import Published, Status, published_tables, read_published
 from quikapp_ml.stores.registry.base import ModelRegistry
@@ -51,17 +52,6 @@ class CatalogueFeature:
 
 
 @dataclass(frozen=True)
-class ModelUse:
-    """A model version that was trained on the source."""
-
-    model: str
-    version: int
-    table_version: int
-    """The version of the table that it learnt from."""
-    aliases: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class CatalogueEntry:
     """A view that is counted with each event, or a feature table that was published."""
 
@@ -79,9 +69,13 @@ class CatalogueEntry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All features. `uses_known` is false while the model registry does not answer."""
+    """All features, and of each model version what it is made of; both directions know the newest versions.
+
+    `uses_known` is false while the model registry does not answer.
+    """
 
     sources: tuple[CatalogueEntry, ...]
+    models: tuple[ModelSources, ...]
     uses_known: bool
 
 
@@ -123,17 +117,18 @@ class OnlineFeatureService:
         )
 
     def catalogue(self) -> Catalogue:
-        """All views and published tables. A registry that does not answer leaves `used_by` empty and says so."""
+        """All views and published tables. Without an answer of the registry, no model is known, and it says so."""
         try:
-            uses, uses_known = uses_of_tables(self._registry), True
+            models, uses_known = sources_of_models(self._registry, NEWEST_VERSIONS), True
         except QuikAppMLError:
-            uses, uses_known = {}, False
+            models, uses_known = [], False
+        uses = uses_of_sources(models)
         newest = self._features.newest_at
         as_of = None if newest is None else _iso(newest)
         entries = [_view_entry(view, as_of, uses) for view in self._views.values()]
         for name, (mark, at) in published_tables(self._online).items():
             entries.append(_table_entry(name, mark, at, uses))
-        return Catalogue(tuple(entries), uses_known)
+        return Catalogue(tuple(entries), tuple(models), uses_known)
 
     def ages(self) -> dict[str, float]:
         """Seconds since the newest event counted (`live`), and since each table was last published."""
@@ -144,16 +139,6 @@ class OnlineFeatureService:
         except QuikAppMLError:  # numbers are shown while a store is away
             times = {}
         return {**ages, **{name: now - at for name, at in times.items()}}
-
-
-def uses_of_tables(registry: ModelRegistry) -> dict[str, tuple[ModelUse, ...]]:
-    """Every table that some model version was trained on, and those versions, newest first of each model."""
-    uses: dict[str, list[ModelUse]] = {}
-    for model in registry.names():
-        for version in registry.versions(model):
-            for table, number in version.table_versions.items():
-                uses.setdefault(table, []).append(ModelUse(model, version.number, number, version.aliases))
-    return {table: tuple(found) for table, found in uses.items()}
 
 
 def described(feature: Feature) -> str:
@@ -197,7 +182,7 @@ def _view_entry(view: FeatureView, as_of: str | None, uses: Mapping[str, tuple[M
         entity_key=view.entity_key,
         event_kinds=view.kinds,
         features=tuple(CatalogueFeature(name, described(one)) for name, one in view.features.items()),
-        used_by=uses.get(TABLES_OF_VIEWS + view.name, ()),
+        used_by=(*uses.get(view.name, ()), *uses.get(TABLES_OF_VIEWS + view.name, ())),
         as_of=as_of,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from quikapp_ml.errors import Damaged
+from quikapp_ml.features.services import tags_of
 from quikapp_ml.models.base import Model
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelRegistry, NewVersion
 
@@ -79,5 +80,5 @@ def _new_version(name: str, folder: Path, model_class: type[Model], metadata: St
         model_class=f"{model_class.__module__}:{model_class.__qualname__}",
         semantic_version=metadata.semantic_version,
         metrics=metadata.metrics,
-        tags={STARTER_TAG: "true"},
+        tags={STARTER_TAG: "true", **tags_of(name)},
     )

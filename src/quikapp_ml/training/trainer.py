@@ -10,6 +10,7 @@ from typing import Any
 
 from quikapp_ml import __version__
 from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.features.services import tags_of
 from quikapp_ml.models.base import Model
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.registry.base import CARD_FILE, CHALLENGER, CHAMPION, ModelRegistry, ModelVersion, NewVersion
@@ -179,5 +180,9 @@ def _new_version(facts: CardFacts, folder: Path, previous: _Previous) -> NewVers
         parameters=facts.parameters,
         metrics={**facts.metrics, **before},
         table_versions=facts.table_versions,
-        tags={METRIC_TAG: facts.metric, PREVIOUS_TAG: str(previous.number or UNREGISTERED)},
+        tags={
+            METRIC_TAG: facts.metric,
+            PREVIOUS_TAG: str(previous.number or UNREGISTERED),
+            **tags_of(model_class.name),
+        },
     )

@@ -8,6 +8,7 @@ from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli import app
 from quikapp_ml.errors import NotFound
 from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.features.services import FeatureService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.registry.base import NewVersion
@@ -45,13 +46,18 @@ def test_lineage_shows_both_directions(settings: Settings, tmp_path: Path) -> No
     model = tmp_path / "model"
     model.mkdir()
     (model / "card.md").write_text("A model.")
+    registry, kind = open_model_registry(settings), "quikapp_ml.models.ranking:ContentRanker"
+    tags = FeatureService("my_ranking", {NAME: ("n",), "user_activity": ("message_count",)}).tags()
     versions = {VIEW_TABLE: 7, NAME: 3}
-    kind = "quikapp_ml.models.ranking:ContentRanker"
-    open_model_registry(settings).register(NewVersion("ranker", model, kind, "1.0.0", table_versions=versions))
-    for asked in ("user_activity", VIEW_TABLE):
-        shown = run("lineage", asked)
-        assert [word in shown for word in (VIEW_TABLE, " 7 ", "ranker 1", NAME)] == [True, True, True, False]
-    assert all(word in run("lineage", "ranker") for word in (VIEW_TABLE, NAME, " 3 ", "ranker 1"))
-    assert "no model version learnt from user_reputation" in run("lineage", "user_reputation")
+    registry.register(NewVersion("ranker", model, kind, "1.0.0", table_versions=versions, tags=tags))
+    registry.register(NewVersion("sentiment-bert", model, kind, "1.0.0"))
+    shown = run("lineage", "user_activity")
+    for words in (("user_activity", "message_count", "my_ranking", "ranker 1"), (VIEW_TABLE, " 7 ", "ranker 1")):
+        assert any(all(word in line for word in words) for line in shown.splitlines()), shown
+    assert NAME not in shown
+    assert [word in run("lineage", VIEW_TABLE) for word in (" 7 ", "message_count")] == [True, False]
+    assert all(word in run("lineage", "ranker") for word in (VIEW_TABLE, NAME, " 3 ", "my_ranking", "user_activity"))
+    assert all(word in run("lineage", "sentiment-bert") for word in ("sentiment-bert 1", " sentiment "))
+    assert "no model version reads or learnt from message_activity" in run("lineage", "message_activity")
     with pytest.raises(NotFound, match="no table, feature view or model 'moods'"):
         run("lineage", "moods")

@@ -7,6 +7,7 @@ import pytest
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.feature_store import FeatureLookup, FeatureStoreClient, TrainingSet
 from quikapp_ml.feature_store.spec import SPEC_FILE
+from quikapp_ml.features.services import FeatureService, service_of
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.spark import SparkCompute
 from quikapp_ml.stores.registry import open_registry
@@ -41,6 +42,7 @@ def test_the_specification_the_card_and_the_versions_go_with_the_model(
     second = fs.log_model(Threshold(0.5), training_set=training_set, registered_model_name="spam-two", card="# Mine\n")
     assert (second.number, second.semantic_version) == (2, "2.0.1")
     assert registry.new_versions[0].table_versions == {NAME: 1}
+    assert service_of("spam-two", second.tags) == FeatureService("spam-two", {NAME: ("value",)})
     folder = registry.fetch("spam-two", 1, tmp_path / "one")
     assert "table_name: quikapp_ml.features.people" in (folder / SPEC_FILE).read_text()
     assert "`quikapp_ml.features.people`, version 1" in (folder / "card.md").read_text()
@@ -65,7 +67,8 @@ def test_mlflow_keeps_the_features_with_the_model(
 ) -> None:
     registry = open_registry(f"sqlite:///{tmp_path}/mlflow.db", "tests", tmp_path / "artefacts")
     fs = FeatureStoreClient(lake, compute, registry=registry)
-    version = fs.log_model(Threshold(0.5), training_set=training_set)
+    version = fs.log_model(Threshold(0.5), training_set=training_set, feature_service="of_people")
+    assert service_of("threshold", version.tags) == FeatureService("of_people", {NAME: ("value",)})
     df = fs.spark.createDataFrame([("a",)], "user_id string")
     found = fs.score_batch(f"models:/threshold/{version.number}", df).toArrow().to_pylist()
     assert found == [{"user_id": "a", "value": 0.75, "prediction": True}]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from quikapp_ml.errors import Damaged
 from quikapp_ml.feature_store.lookups import FeatureFunction, FeatureLookup
 from quikapp_ml.feature_store.spec import FeatureSpec, spec_from_yaml
+from quikapp_ml.features.services import FeatureService
 
 SPEC = FeatureSpec(
     features=(
@@ -23,6 +25,13 @@ SPEC = FeatureSpec(
 
 def test_a_specification_comes_back_as_it_was() -> None:
     assert spec_from_yaml(SPEC.to_yaml("package.module:Class")) == (SPEC, "package.module:Class")
+
+
+def test_the_features_that_are_looked_up_are_its_service_by_table() -> None:
+    again = replace(SPEC, features=(*SPEC.features, FeatureLookup("quikapp_ml.features.b", "channel_id", ["k", "m"])))
+    assert again.service("mine") == FeatureService(
+        "mine", {"quikapp_ml.features.a": ("n", "words"), "quikapp_ml.features.b": ("m", "k")}
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[1", "features: []", "features: [1]\nlabel: []", "!!python/object:x {}"])

@@ -105,8 +105,10 @@ def test_the_catalogue_knows_who_learnt_from_what(
         3,
     )
     assert [use.table_version for use in table.used_by] == [3]
+    (model,) = catalogue.models
+    assert [(one.source, one.table_version) for one in model.sources] == sorted(versions.items())
     away = make(AwayRegistry()).catalogue()
-    assert not away.uses_known
+    assert (away.uses_known, away.models) == (False, ())
     assert len(away.sources) == len(catalogue.sources)
 
 
