@@ -37,10 +37,9 @@ def embed_everybody(registry: ModelRegistry, lake: Lake, work: Path) -> int:
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work, prefix="embeddings-") as folder:
         model = UserEmbeddings.load(registry.fetch(champion.name, champion.number, Path(folder) / "model"))
-    now = datetime.now(UTC)
-    rows = vectors(model, used_now(ordered_events(pinned)), as_of, now)
+    rows = vectors(model, used_now(ordered_events(pinned)), as_of, known_at=datetime.now(UTC))
     once = Transaction(f"user_embeddings/{champion.number}", pinned.versions[EVENTS.name])
-    version = add_vectors(lake, rows, now, once)
+    version = add_vectors(lake, rows, once)
     logger.info("%s: %d people by version %d, table version %d", USER_EMBEDDINGS.name, rows.num_rows, champion.number,
                 version)  # fmt: skip
     return len(rows)

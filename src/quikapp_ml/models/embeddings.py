@@ -25,21 +25,25 @@ class UserEmbeddings(Model):
 
     `factors` (n_channels, N_DIMENSIONS) are the leading directions of the graph of people and channels, as the
     collaborative filter finds them, each as long as the root of its singular value; `n_users` (n_channels,) is how many
-    people used each channel.
+    people used each channel; `average` (N_DIMENSIONS,) is where people were on the average. It counts once for
+    everybody: little is known of somebody with one channel, and much of somebody with twenty.
     """
 
     name: ClassVar[str] = "user-embeddings"
     inputs: ClassVar[Mapping[str, str]] = {"used_channels": "string", "channel_id": "string"}
     outputs: ClassVar[Mapping[str, str]] = {"affinity": "double"}
 
-    def __init__(self, channel_ids: Sequence[str], factors: Numbers, n_users: Integers) -> None:
+    def __init__(self, channel_ids: Sequence[str], factors: Numbers, n_users: Integers, average: Numbers) -> None:
         if factors.shape != (len(channel_ids), N_DIMENSIONS) or n_users.shape != (len(channel_ids),):
             raise Damaged(f"the factors of channels must be {len(channel_ids)} rows of {N_DIMENSIONS} numbers")
+        if average.shape != (N_DIMENSIONS,):
+            raise Damaged(f"the average of the embeddings must be {N_DIMENSIONS} numbers")
         if n_users.dtype.kind not in "iu" or (n_users < 1).any():
             raise Damaged("a channel of the embeddings must have been used by at least one person")
         self.channel_ids_ = tuple(channel_ids)
         self.factors_ = factors
         self.n_users_ = n_users
+        self.average_ = average
         self._row = {channel_id: row for row, channel_id in enumerate(self.channel_ids_)}
         root = np.sqrt(n_users)[:, None]
         self._way_in = factors / root
@@ -48,14 +52,17 @@ class UserEmbeddings(Model):
     @classmethod
     def untrained(cls) -> Self:
         """Knows no channel: every vector is 0."""
-        return cls((), np.zeros((0, N_DIMENSIONS)), np.zeros(0, dtype=np.int64))
+        return cls((), np.zeros((0, N_DIMENSIONS)), np.zeros(0, dtype=np.int64), np.zeros(N_DIMENSIONS))
 
     def embed(self, used: Sequence[Iterable[str]]) -> Numbers:
-        """(n_people, N_DIMENSIONS), each of length 1, or 0 throughout where no known channel is used."""
+        """(n_people, N_DIMENSIONS), each of length 1; of an untrained model 0 throughout.
+
+        Who uses no channel that the model knows stands where people are on the average.
+        """
         vectors = np.zeros((len(used), N_DIMENSIONS))
         for at, channel_ids in enumerate(used):
             rows = sorted(self._row[channel_id] for channel_id in set(channel_ids) if channel_id in self._row)
-            vectors[at] = self._way_in[rows].sum(axis=0)
+            vectors[at] = self._way_in[rows].sum(axis=0) + self.average_
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
 
@@ -79,7 +86,7 @@ class UserEmbeddings(Model):
         here = self.factors_[[self._row[channel_id] for channel_id in shared]]
         there = other.factors_[[other._row[channel_id] for channel_id in shared]]
         turn, _ = orthogonal_procrustes(here, there)
-        return type(self)(self.channel_ids_, self.factors_ @ turn, self.n_users_)
+        return type(self)(self.channel_ids_, self.factors_ @ turn, self.n_users_, self.average_ @ turn)
 
     def predict(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         """How well `channel_id` goes with the ids in `used_channels`, which blanks divide."""
@@ -88,8 +95,8 @@ class UserEmbeddings(Model):
         return {"affinity": [float(self.affinities(self.embed([of.split()]), [one])[0, 0]) for of, one in pairs]}
 
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The factors, and how many used each channel."""
-        return {"factors": self.factors_, "n_users": self.n_users_}
+        """The factors, how many used each channel, and the average."""
+        return {"factors": self.factors_, "n_users": self.n_users_, "average": self.average_}
 
     def facts(self) -> dict[str, Any]:
         """The channels."""
@@ -99,6 +106,6 @@ class UserEmbeddings(Model):
     def from_parts(cls, arrays: dict[str, np.ndarray[Any, Any]], facts: dict[str, Any]) -> Self:
         """The opposite of `arrays` and `facts`. Raises Damaged."""
         try:
-            return cls(facts["channel_ids"], arrays["factors"], arrays["n_users"])
+            return cls(facts["channel_ids"], arrays["factors"], arrays["n_users"], arrays["average"])
         except (KeyError, TypeError) as error:
             raise Damaged(f"the model {cls.name!r} cannot be read: {error!r}") from error

@@ -88,12 +88,14 @@ class EmbeddingsRecipe(Recipe[UserEmbeddings, ChannelQuestions]):
         shape = (int(adoptions.users.max()) + 1, len(adoptions.channel_ids))
         uses = sparse.csr_matrix((np.ones(len(adoptions)), (adoptions.users, adoptions.channels)), shape=shape)
         found = CollaborativeFilter(FilterSettings(n_factors=N_DIMENSIONS)).fit(uses)
-        n_users = np.diff(found.seen_.tocsc().indptr).astype(np.int64)
+        seen = found.seen_[np.diff(found.seen_.indptr) > 0]
+        n_users = np.bincount(seen.indices, minlength=shape[1])
         used = np.flatnonzero(n_users)
         factors = np.zeros((len(used), N_DIMENSIONS))
         factors[:, : len(found.item_factors_)] = found.item_factors_[:, used].T * np.sqrt(found.strengths())
-        model = UserEmbeddings([adoptions.channel_ids[row] for row in used], factors, n_users[used])
-        return model.turned_to(previous)
+        average = (factors * np.sqrt(n_users[used])[:, None]).sum(axis=0) / seen.shape[0]
+        channel_ids = [adoptions.channel_ids[row] for row in used]
+        return UserEmbeddings(channel_ids, factors, n_users[used], average).turned_to(previous)
 
     def evaluate(self, model: UserEmbeddings, examples: ChannelQuestions) -> dict[str, float]:
         """NDCG@10 of the channel turned to, beside the number of people who used a channel before the first of them."""

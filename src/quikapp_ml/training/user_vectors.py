@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from quikapp_ml.entities.events import Event
 from quikapp_ml.feature_store.tables import FeatureTable
@@ -23,7 +22,7 @@ from quikapp_ml.training.adoptions import open_channels
 HAPPENED, KNOWN = "last_updated", "ingest_time"
 
 KEEP = timedelta(days=30)
-"""How long the vectors of a build can be looked up. A vector is as large as the row of a feature view."""
+"""How long the vectors of a build can be looked up."""
 
 _DECLARED = FeatureTable(
     name=f"{CATALOG}.features.user_embeddings",
@@ -61,7 +60,7 @@ def used_now(events: Iterable[Event]) -> dict[str, list[str]]:
 
 
 def vectors(model: UserEmbeddings, used: Mapping[str, list[str]], as_of: datetime, known_at: datetime) -> pa.Table:
-    """Rows of the table. Who uses no channel that the model knows has no vector."""
+    """Rows of the table. A vector of nothing but 0, of a model that knows no average, says nothing and is no row."""
     embedded = model.embed(list(used.values()))
     rows = [
         {"user_id": user_id, "embedding": vector.tolist(), HAPPENED: as_of, KNOWN: known_at}
@@ -71,12 +70,7 @@ def vectors(model: UserEmbeddings, used: Mapping[str, list[str]], as_of: datetim
     return pa.Table.from_pylist(rows, schema=USER_EMBEDDINGS.columns)
 
 
-def add_vectors(lake: Lake, rows: pa.Table, now: datetime, once: Transaction) -> int:
-    """Forget builds older than KEEP, add the rows unless the transaction is done, and return the table's version."""
-    name = USER_EMBEDDINGS.name
+def add_vectors(lake: Lake, rows: pa.Table, once: Transaction) -> int:
+    """Add the rows unless the transaction is done, and return the table's version. Old builds go by their retention."""
     lake.ensure(USER_EMBEDDINGS)
-    past = lake.read(name)
-    kept = past.filter(pc.greater_equal(past[HAPPENED], pa.scalar(now - KEEP, TIME)))
-    if kept.num_rows < past.num_rows:
-        lake.overwrite(name, kept)
-    return lake.append(name, rows, once)
+    return lake.append(USER_EMBEDDINGS.name, rows, once)

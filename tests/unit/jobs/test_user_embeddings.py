@@ -30,7 +30,7 @@ def lake() -> MemoryLake:
 
 
 def registry_with(champions: int, folder: Path) -> MemoryRegistry:
-    UserEmbeddings(("open",), np.eye(1, N_DIMENSIONS), np.array([2])).save(folder)
+    UserEmbeddings(("open",), np.eye(1, N_DIMENSIONS), np.array([2]), np.zeros(N_DIMENSIONS)).save(folder)
     (folder / CARD_FILE).write_text("# user-embeddings\n")
     registry = MemoryRegistry()
     for _ in range(champions):

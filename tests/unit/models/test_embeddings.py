@@ -17,7 +17,7 @@ CHANNELS = ("a", "b", "c", "d")
 def model_of(rows: list[list[float]], n_users: list[int], channel_ids: tuple[str, ...] = CHANNELS) -> UserEmbeddings:
     factors = np.zeros((len(rows), N_DIMENSIONS))
     factors[:, : len(rows[0])] = rows
-    return UserEmbeddings(channel_ids, factors, np.array(n_users))
+    return UserEmbeddings(channel_ids, factors, np.array(n_users), np.zeros(N_DIMENSIONS))
 
 
 TWO_CIRCLES = model_of([[1, 0], [1, 0], [0, 1], [0, 2]], [4, 1, 1, 4])
@@ -30,13 +30,23 @@ def test_a_vector_is_the_sum_of_the_channels_each_by_the_root_of_its_users_and_o
     assert not vector[2:].any()
 
 
+def test_the_average_counts_once_and_so_the_less_the_more_is_known() -> None:
+    average = np.zeros(N_DIMENSIONS)
+    average[5] = 0.5
+    model = UserEmbeddings(CHANNELS, TWO_CIRCLES.factors_, TWO_CIRCLES.n_users_, average)
+    newcomer, veteran, nobody = model.embed([["a"], ["a", "b"], []])
+    assert newcomer[5] == pytest.approx(0.5**0.5)
+    assert 0 < veteran[5] < newcomer[5]
+    assert nobody.tolist() == [float(at == 5) for at in range(N_DIMENSIONS)]
+
+
 def test_people_with_the_same_channels_are_alike_and_others_are_not() -> None:
     ann, bob, cleo = TWO_CIRCLES.embed([["a"], ["b", "a", "a"], ["d"]])
     assert ann @ bob == pytest.approx(1)
     assert ann @ cleo == pytest.approx(0)
 
 
-def test_nobody_knows_where_somebody_stands_who_uses_no_known_channel() -> None:
+def test_without_an_average_nobody_knows_where_somebody_stands_who_uses_no_known_channel() -> None:
     assert not TWO_CIRCLES.embed([[], ["x"]]).any()
     assert UserEmbeddings.untrained().embed([["a"]]).shape == (1, N_DIMENSIONS)
     assert not TWO_CIRCLES.affinities(TWO_CIRCLES.embed([[]]), CHANNELS).any()
@@ -55,9 +65,10 @@ def test_predict_answers_pairs() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_a_turn_comes_back_to_where_the_other_is_and_keeps_all_angles(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    before = UserEmbeddings(CHANNELS, rng.normal(size=(4, N_DIMENSIONS)), rng.integers(1, 9, 4))
+    average = rng.normal(size=N_DIMENSIONS)
+    before = UserEmbeddings(CHANNELS, rng.normal(size=(4, N_DIMENSIONS)), rng.integers(1, 9, 4), average)
     turn, _ = np.linalg.qr(rng.normal(size=(N_DIMENSIONS, N_DIMENSIONS)))
-    other_way = UserEmbeddings(CHANNELS, before.factors_ @ turn, before.n_users_)
+    other_way = UserEmbeddings(CHANNELS, before.factors_ @ turn, before.n_users_, average @ turn)
     again = other_way.turned_to(before)
     assert again.factors_ == pytest.approx(before.factors_, abs=1e-9)
     used = [["a", "b"], ["c"], ["b", "d"]]
@@ -76,17 +87,31 @@ def test_a_saved_model_answers_the_same(tmp_path: Path) -> None:
     assert loaded.channel_ids_ == CHANNELS
 
 
+GOOD: dict[str, np.ndarray[Any, Any]] = {
+    "factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(1, dtype=np.int64), "average": np.zeros(N_DIMENSIONS),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("arrays", "facts"),
+    "bad",
     [
-        ({}, {"channel_ids": ["a"]}),
-        ({"factors": np.zeros((1, 3)), "n_users": np.ones(1, dtype=int)}, {"channel_ids": ["a"]}),
-        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.zeros(1, dtype=int)}, {"channel_ids": ["a"]}),
-        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(1)}, {"channel_ids": ["a"]}),
-        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(2, dtype=int)}, {"channel_ids": ["a"]}),
-        ({"factors": np.zeros((1, N_DIMENSIONS)), "n_users": np.ones(1, dtype=int)}, {}),
+        {"factors": np.zeros((1, 3))},
+        {"factors": np.zeros((2, N_DIMENSIONS))},
+        {"n_users": np.zeros(1, dtype=np.int64)},
+        {"n_users": np.ones(1)},
+        {"n_users": np.ones(2, dtype=np.int64)},
+        {"average": np.zeros(3)},
     ],
 )
-def test_what_does_not_fit_is_damaged(arrays: dict[str, np.ndarray[Any, Any]], facts: dict[str, Any]) -> None:
+def test_what_does_not_fit_is_damaged(bad: dict[str, np.ndarray[Any, Any]]) -> None:
+    facts = {"channel_ids": ["a"]}
+    UserEmbeddings.from_parts(GOOD, facts)
     with pytest.raises(Damaged):
-        UserEmbeddings.from_parts(arrays, facts)
+        UserEmbeddings.from_parts(GOOD | bad, facts)
+
+
+@pytest.mark.parametrize("missing", ["factors", "n_users", "average", "channel_ids"])
+def test_what_is_missing_is_damaged(missing: str) -> None:
+    arrays = {name: array for name, array in GOOD.items() if name != missing}
+    with pytest.raises(Damaged, match=missing):
+        UserEmbeddings.from_parts(arrays, {} if missing == "channel_ids" else {"channel_ids": ["a"]})

@@ -16,7 +16,7 @@ from support.chats import Chat
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=5)
-MODEL = UserEmbeddings(("a", "b"), np.eye(2, N_DIMENSIONS), np.array([1, 4]))
+MODEL = UserEmbeddings(("a", "b"), np.eye(2, N_DIMENSIONS), np.array([1, 4]), np.zeros(N_DIMENSIONS))
 ROWS = vectors(MODEL, {"ann": ["a"], "bob": ["a", "b"], "cleo": ["x"]}, NOW, LATER)
 
 
@@ -24,7 +24,7 @@ def test_a_row_is_somebody_their_vector_and_both_clocks() -> None:
     ann, bob = ROWS.to_pylist()
     assert ann == {"user_id": "ann", "embedding": [1.0] + [0.0] * 31, "last_updated": NOW, "ingest_time": LATER}
     assert bob["embedding"][:2] == pytest.approx([2 / 5**0.5, 1 / 5**0.5])
-    assert ROWS.num_rows == 2, "cleo uses no channel that the model knows"
+    assert ROWS.num_rows == 2, "cleo uses no channel that the model knows, and it knows no average"
 
 
 def test_who_uses_what_now() -> None:
@@ -40,20 +40,17 @@ def test_who_uses_what_now() -> None:
     assert used_now(chat.log) == {"ann": ["open"], "bob": ["left", "open"]}
 
 
-def test_a_build_is_added_once_and_old_ones_are_forgotten() -> None:
+def test_a_build_is_added_once_and_kept_for_its_time() -> None:
     lake = MemoryLake()
     for number in (1, 1, 2):
-        add_vectors(lake, ROWS, NOW, Transaction("user_embeddings/1", number))
+        add_vectors(lake, ROWS, Transaction("user_embeddings/1", number))
     assert lake.read(USER_EMBEDDINGS.name).num_rows == 4
-    much_later = NOW + KEEP + timedelta(days=1)
-    add_vectors(lake, vectors(MODEL, {"ann": ["b"]}, much_later, much_later), much_later, Transaction("other", 1))
-    (row,) = lake.read(USER_EMBEDDINGS.name).to_pylist()
-    assert (row["user_id"], row["embedding"][:2]) == ("ann", [0.0, 1.0])
+    assert (USER_EMBEDDINGS.retention, USER_EMBEDDINGS.retention_column) == (KEEP, "last_updated")
 
 
 def test_the_newest_vectors_can_be_read_online() -> None:
     lake, online = MemoryLake(), MemoryOnlineStore()
-    add_vectors(lake, ROWS, NOW, Transaction("user_embeddings/1", 1))
+    add_vectors(lake, ROWS, Transaction("user_embeddings/1", 1))
     table = read_feature_table(lake, USER_EMBEDDINGS.name)
     check_declaration(table)
     assert table.features == ("embedding",)
