@@ -1,4 +1,4 @@
-"""What is kept of an answered invocation: a decision in the ledger, and a row of an inference table that asks for it."""
+"""What is kept of an answered invocation: a decision in the ledger, and a row of the inference table that wants one."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -1,13 +1,12 @@
 """All that a model chose from, small enough to be kept with every answer, and exact to the last bit.
 
-Feature values and scores are float64, column by column, the bytes of equal weight together: most of them are zeros
-then, and LZ4 leaves little. Texts stay JSON.
+Feature values and scores are float64, column by column, by LZ4, for many of them are zeros. The text of it has no
+characters between which an erasure could take a part of it for somebody's name. Texts stay JSON.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +14,14 @@ import pyarrow as pa
 from quikapp_ml.errors import Damaged
 from quikapp_ml.features.frame import FeatureFrame, Floats
 
-_CODEC = "lz4"
+_CODEC = pa.Codec("lz4")
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """Candidates of one type: ids, sources, what the model saw (n_items, n_names) and its scores (n_items,)."""
+class Candidates(NamedTuple):
+    """Candidates of one type: ids, sources, what the model saw (n_items, n_names) and its scores (n_items,).
+
+    No dataclass: orjson would write its fields out instead of asking for `packed`.
+    """
 
     item_ids: Sequence[str]
     sources: Sequence[str]
@@ -49,14 +50,11 @@ class Candidates:
 
 
 def _packed(numbers: Floats) -> str:
-    columns = np.ascontiguousarray(numbers.T)
-    shuffled = columns.view(np.uint8).reshape(-1, 8).T.tobytes()
-    return urlsafe_b64encode(pa.compress(shuffled, codec=_CODEC, asbytes=True)).decode("ascii")
+    columns = np.ascontiguousarray(numbers.T).tobytes()
+    return urlsafe_b64encode(_CODEC.compress(columns, asbytes=True)).decode("ascii")
 
 
 def _unpacked(text: str, n_rows: int, n_columns: int) -> Floats:
-    n_bytes = n_rows * n_columns * 8
-    shuffled = pa.decompress(urlsafe_b64decode(text), decompressed_size=n_bytes, codec=_CODEC, asbytes=True)
-    parts = np.frombuffer(shuffled, dtype=np.uint8).reshape(8, -1)
-    numbers: Floats = np.ascontiguousarray(parts.T).view(np.float64).reshape(n_columns, n_rows).T
+    columns = _CODEC.decompress(urlsafe_b64decode(text), n_rows * n_columns * 8, asbytes=True)
+    numbers: Floats = np.frombuffer(columns, dtype=np.float64).reshape(n_columns, n_rows).T
     return numbers

@@ -19,12 +19,10 @@ _INSIDE = re.compile(
     r"(?:(?:\d{1,3}\.){3}\d{1,3}(?!\.?\d)|(?=[0-9a-fA-F.]*:[0-9a-fA-F.]*:)[0-9a-fA-F:.]{2,45}(?<!\.)(?![\w:]))"
 )
 """Looks like an address in a longer text: `for=203.0.113.7;proto=http`, but not the version in `Chrome/120.0.0.0`."""
-_MAY_HOLD_ADDRESSES = re.compile(
-    r"\d\.\d+\.\d+\.\d|(?<!T\d\d):[0-9a-fA-F.]*:"
-    r'|"(?:ips?|ip[_-]?address(?:es)?|remote[_-]addr|x[_-]forwarded[_-]for)":',
-    re.IGNORECASE,
-)
-"""Three dots or two colons among digits, but for those of times, or a key of ADDRESS_KEYS."""
+_DOTTED = re.compile(r"\.\d+\.\d")
+_COLONS = re.compile(r":(?<!T\d\d:)[0-9a-fA-F.]*:")
+"""Two colons with nothing but hex digits between, but for those of times."""
+_ADDRESS_KEY = re.compile(r'"(?:ips?|ip[_-]?address(?:es)?|remote[_-]addr|x[_-]forwarded[_-]for)":')
 _NETWORK = re.compile(r"/\d{1,3}$")
 _PORT = re.compile(r"(?<=[\d\]]):\d{1,5}$")
 
@@ -56,9 +54,14 @@ def without_addresses(given: Any, key: bytes) -> Any:
 
 def json_without_addresses(text: str, key: bytes) -> str:
     """`without_addresses` for a text of JSON as orjson writes it; quick where there is no address in it."""
-    if not _MAY_HOLD_ADDRESSES.search(text):
+    if not _may_hold_addresses(text):
         return text
     return orjson.dumps(without_addresses(orjson.loads(text), key)).decode()
+
+
+def _may_hold_addresses(text: str) -> bool:
+    """Each pattern begins with one plain character, which is looked for many times faster than a class of them."""
+    return bool(_DOTTED.search(text) or _COLONS.search(text) or _ADDRESS_KEY.search(text.lower()))
 
 
 def _without_addresses_under(name: Any, value: Any, key: bytes) -> Any:

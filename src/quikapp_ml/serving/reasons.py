@@ -43,14 +43,18 @@ def reasons_for(
     item_type: ItemType,
     item: "str | Conversation",
     contributions: Mapping[str, float],
-    heard: dict[str, Reason | None] | None = None,
+    heard: dict[str, str | None] | None = None,
 ) -> tuple[Reason, ...]:
-    """At most MAX_REASONS, the strongest first; one at least. What was looked up for it is put into `heard`."""
-    kept: dict[str, Reason | None] = {} if heard is None else heard
+    """At most MAX_REASONS, the strongest first; one at least.
+
+    Into `heard` goes which features were asked, and the code of what they told.
+    """
 
     def tell(name: str) -> Reason | None:
-        kept[name] = _tell(facts, item_type, item, name) if name else _plain(facts, item_type, item)
-        return kept[name]
+        reason = _tell(facts, item_type, item, name) if name else _plain(facts, item_type, item)
+        if heard is not None:
+            heard[name] = reason.code if reason else None
+        return reason
 
     return strongest(contributions, tell)
 

@@ -81,11 +81,11 @@ class RecommendationService:
         scores, is_degraded = or_rules(by_model(model, pools), lambda: rule_scores(pools))
         by = answered_by(RecommendationModel, loaded, is_degraded)
         chosen = choose(pools, scores, question.limit)
-        heard: dict[str, dict[str, Reason | None]] = {}
+        told: dict[str, dict[str, str | None]] = {}
 
         def tell(one: Scored, contributions: Mapping[str, float]) -> tuple[Reason, ...]:
-            item = pools[one.item_type].items[one.position]
-            return reasons_for(facts, one.item_type, item, contributions, heard.setdefault(key_of(one), {}))
+            item, heard = pools[one.item_type].items[one.position], told.setdefault(key_of(one), {})
+            return reasons_for(facts, one.item_type, item, contributions, heard)
 
         answer = RecommendationAnswer(
             decision_id=self._ledger.new_decision_id(),
@@ -106,7 +106,7 @@ class RecommendationService:
                 features=_features_of(chosen, pools),
                 candidates={
                     "pools": {kind: pool.candidates(scores[kind]) for kind, pool in pools.items()},
-                    "heard": heard,
+                    "told": told,
                 },
                 model_number=by.number,
                 model_alias=by.alias,
@@ -171,7 +171,7 @@ def choose(pools: Mapping[ItemType, Pool], scores: Mapping[ItemType, Scores], li
 
 
 def key_of(one: Scored) -> str:
-    """Where the ledger keeps what was heard of a candidate."""
+    """Where the ledger keeps what features told of a candidate."""
     return f"{one.item_type}:{one.position}"
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from quikapp_ml.errors import Damaged
 from quikapp_ml.features.frame import FeatureFrame
+from quikapp_ml.serving.decisions import json_text
 from quikapp_ml.serving.ledger_packing import Candidates
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -33,6 +34,11 @@ def test_every_bit_comes_back(given: tuple[int, list[list[float]]]) -> None:
     assert after.frame.values.tobytes() == np.ascontiguousarray(before.frame.values).tobytes()
     assert after.scores.tobytes() == np.ascontiguousarray(before.scores).tobytes()
     assert after.frame.values.flags.c_contiguous
+
+
+def test_the_ledger_writes_them_packed() -> None:
+    written = orjson.loads(json_text({"pools": {"channel": candidates([[1.0, 0.5]], 1)}}))
+    assert Candidates.unpacked(written["pools"]["channel"]).scores.tolist() == [0.5]
 
 
 def test_zeros_take_no_room() -> None:

@@ -1,0 +1,132 @@
+"""How an answer is made again: what its row recorded, and a model, give an answer. Nothing else is looked at."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from quikapp_ml.entities.decisions import (
+    ModelRef,
+    RankAnswer,
+    Reason,
+    RecommendationAnswer,
+    SentimentAnswer,
+    SpamAnswer,
+)
+from quikapp_ml.entities.questions import SentimentQuestion
+from quikapp_ml.errors import Damaged
+from quikapp_ml.features.frame import FeatureFrame
+from quikapp_ml.models.base import Model
+from quikapp_ml.models.behaviour import AUTHOR_FEATURES
+from quikapp_ml.models.ranking import ContentRanker
+from quikapp_ml.models.recommendation import RecommendationModel
+from quikapp_ml.models.sentiment import SentimentClassifier
+from quikapp_ml.models.spam import SpamClassifier
+from quikapp_ml.serving import ranking, recommendations, sentiment, spam
+from quikapp_ml.serving.ledger_archive import Recorded
+from quikapp_ml.serving.ledger_packing import Candidates
+from quikapp_ml.serving.policy import Scored
+from quikapp_ml.serving.reasons import PLAIN, strongest
+from quikapp_ml.serving.scoring import Scores
+
+M = TypeVar("M", bound=Model)
+
+NOT_ASKED = Reason("not_recorded", "Was not recommended then, so its reasons were not looked up")
+
+
+def recommend(row: Recorded, model: Model | None, by: ModelRef) -> RecommendationAnswer:
+    """The list that this model and the policy make of the recorded candidates."""
+    request, kept = row.columns["request"], row.columns["candidates"]
+    pools = {kind: _pool(given) for kind, given in kept["pools"].items()}
+    scored = recommendations.by_model(_as(RecommendationModel, model), pools)
+    scores = recommendations.rule_scores(pools) if scored is None else scored()
+    chosen = recommendations.choose(pools, scores, request["limit"])
+    texts = {
+        (item["item_type"], item["item_id"], reason["code"]): reason["text"]
+        for item in row.columns["answer"]["recommendations"]
+        for reason in item["reasons"]
+    }
+
+    def tell(one: Scored, contributions: Mapping[str, float]) -> tuple[Reason, ...]:
+        told = kept["told"].get(recommendations.key_of(one))
+        return strongest(contributions, lambda name: _remembered(one, name, told, texts))
+
+    return RecommendationAnswer(
+        decision_id=row.decision_id,
+        user_id=row.user_id or "",
+        recommendations=recommendations.answered(chosen, scores, tell, explain=request["explain"]),
+        model=by,
+        experiment=row.columns["answer"].get("experiment"),
+        degraded=model is None,
+    )
+
+
+def rank(row: Recorded, model: Model | None, by: ModelRef) -> RankAnswer:
+    """The recorded items in the order of this model."""
+    request, features = row.columns["request"], row.columns["features"]
+    item_ids, names = features["item_ids"], tuple(features["names"])
+    frame = FeatureFrame(names, np.array(features["values"], dtype=float).reshape(len(item_ids), len(names)))
+    ranker = _as(ContentRanker, model)
+    if ranker is None:
+        scores = ranking.rule_scores(request["query"], frame)
+    else:
+        scores = Scores.by_model(ranker.contributions(frame.names, frame.values))
+    order = ranking.order_of(item_ids, scores)
+    return RankAnswer(
+        decision_id=row.decision_id,
+        user_id=row.user_id or "",
+        items=ranking.ranked(item_ids, scores, order, explain=request["explain"]),
+        model=by,
+        experiment=row.columns["answer"].get("experiment"),
+        degraded=model is None,
+    )
+
+
+def check_spam(row: Recorded, model: Model | None, by: ModelRef) -> SpamAnswer:
+    """The verdict on the recorded text by what was known of its author then."""
+    content, features = row.columns["request"]["content"], row.columns["features"]
+    author = {name: features[name] for name in AUTHOR_FEATURES if name in features}
+    classifier = _as(SpamClassifier, model)
+    verdict = spam.check_by_rules(content) if classifier is None else classifier.check(content, author)
+    return spam.judged(row.decision_id, verdict, by, is_degraded=model is None)
+
+
+def read_sentiment(row: Recorded, model: Model | None, by: ModelRef) -> SentimentAnswer:
+    """The sentiment of the recorded messages."""
+    question = SentimentQuestion.model_validate(row.columns["request"])
+    classifier = _as(SentimentClassifier, model)
+    score = sentiment.scores_by_rules if classifier is None else classifier.scores
+    scores = [list(score(message.content)) for message in sentiment.readable_of(question)]
+    return sentiment.answered(row.decision_id, question, scores, by, is_degraded=model is None)
+
+
+Remake = Callable[[Recorded, Model | None, ModelRef], Any]
+
+REMAKES: Mapping[str, Remake] = {
+    "recommendations": recommend,
+    "rank": rank,
+    "spam-check": check_spam,
+    "sentiment": read_sentiment,
+}
+"""By kind of decision; invocations have a way of their own."""
+
+
+def _pool(given: Mapping[str, Any]) -> recommendations.Pool:
+    kept = Candidates.unpacked(given)
+    return recommendations.Pool(kept.item_ids, kept.item_ids, kept.sources, kept.frame)
+
+
+def _remembered(
+    one: Scored, name: str, told: Mapping[str, str | None] | None, texts: Mapping[tuple[str, str, str], str]
+) -> Reason | None:
+    """What a feature told of an item then; of one that was not answered with, none was asked."""
+    if told is None:
+        return NOT_ASKED if name == PLAIN else None
+    code = told.get(name)
+    return None if code is None else Reason(code, texts[one.item_type, one.item_id, code])
+
+
+def _as(model_class: type[M], model: Model | None) -> M | None:
+    if model is None or isinstance(model, model_class):
+        return model
+    raise Damaged(f"a decision by {model_class.name} cannot be made again by {type(model).__name__}")
