@@ -19,16 +19,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from quikapp_ml.entities.spam_policy import SpamPolicy
 from quikapp_ml.importers.sample.texts import spam_texts
 from quikapp_ml.importers.slack import read_export
 from quikapp_ml.models.spam import SpamClassifier
-from quikapp_ml.serving.spam import ACTIONS, SPAM_FROM
+from quikapp_ml.serving.spam import SPAM_FROM
 from quikapp_ml.training.corpora import held_out, read_labelled
 from quikapp_ml.training.measures import with_interval
 
 CORPORA = {"sms": "sms_spam_dev.tsv.gz", "comments": "youtube_comments_dev.tsv.gz"}
 SEED = 7
-BLOCK_FROM = ACTIONS[0][0]
+BLOCK_FROM = SpamPolicy().thresholds["block"]
 WORD = re.compile(r"(?<![\w/.@<&#:])[A-Za-z]{3,}(?![\w/.@;:])")
 HOMOGLYPHS = str.maketrans("aceiopsxyABCEHKMOPTX", "асеіорѕхуАВСЕНКМОРТХ")
 LEET = str.maketrans("aeiostAEIOST", "431057431057")

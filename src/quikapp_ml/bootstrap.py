@@ -17,6 +17,7 @@ from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
+from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoints import EndpointHost
@@ -28,6 +29,7 @@ from quikapp_ml.serving.lake_writer import LakeWriter
 from quikapp_ml.serving.ledger_archive import DecisionArchive
 from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.local_token import keep_local_token, local_user
+from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.serving.payload_log import PayloadLog
 from quikapp_ml.serving.ranking import RankingService
@@ -111,11 +113,14 @@ class Service:
         self.online = open_online_store(settings.online_url)
         self._closing.callback(self.online.close)
         self.online.claim(self.home.identity())
+        self.state = open_state(settings.control_state_url)
+        self._closing.callback(self.state.close)
         self.lake = open_lake(settings.lake_path)
         self.registry = open_model_registry(settings)
         self.workspace = Workspace()
         self.features = OnlineFeatures()
-        self.intake = EventIntake(self.spool, self.online, self.workspace, self.features)
+        self.campaigns = Campaigns()
+        self.intake = EventIntake(self.spool, self.online, self.workspace, self.features, self.campaigns.witness)
         self.lake_writer = LakeWriter(
             self.spool, self.lake, (EVENTS, DECISIONS, FEEDBACK), self.intake.persist, settings.lake_flush_seconds,
             inference_table,
@@ -125,14 +130,16 @@ class Service:
         settings = self.settings
         self.ledger = DecisionLedger(self.spool, self.home.secret(), sampling=settings.ledger_shares)
         self.decisions = DecisionArchive(self.lake, self.spool)
-        self.feedback = FeedbackIntake(self.spool, self.ledger)
+        records = self.state.moderation
+        self.moderation = Moderation(records, self.workspace, self.features, self.campaigns, time.time)
+        self.feedback = FeedbackIntake(self.spool, self.ledger, self.moderation)
         self.models = ModelHost(
             self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds
         )
         parts = (self.models, self.ledger, self.workspace, self.features, time.time)
         self.recommendations = RecommendationService(*parts)
         self.ranking = RankingService(*parts)
-        self.spam = SpamService(*parts)
+        self.spam = SpamService(*parts, self.moderation)
         self.sentiment = SentimentService(self.models, self.ledger, time.time)
         self.online_features = OnlineFeatureService(self.features, self.online, self.registry, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
@@ -140,8 +147,6 @@ class Service:
     def _open_workspace(self) -> None:
         """What the Databricks protocols need besides: callers, endpoints, the audit trail."""
         settings = self.settings
-        self.state = open_state(settings.control_state_url)
-        self._closing.callback(self.state.close)
         self.access = AccessGate(self.state.tokens, local_user())
         self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
         places = Places(str(settings.lake_path), str(settings.home))
@@ -224,7 +229,7 @@ class Service:
             return
         self._is_started = True
         self.start_intake()
-        for part in (self.models, self.health):
+        for part in (self.models, self.moderation, self.health):
             part.start()
             self._closing.callback(part.close)
         self._start_workspace()

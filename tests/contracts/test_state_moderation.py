@@ -16,7 +16,7 @@ ITEM = ReviewItem(
     "d-1", "W1", "C1", "mal", "free ü", "hold", 0.97, [{"signal": "phrase", "weight": 1.5}], 3, NOW, "c-1", b"\x00\xff",
     ("win.example",),
 )  # fmt: skip
-CORRECTION = Correction("f-1", "d-1", "c-1", True, "ann", 0.5, False, "mal", NOW, b"\x00\xff", ("win.example",))
+CORRECTION = Correction("f-1", "d-1", "c-1", "c-0", True, "ann", 0.5, False, "mal", NOW, b"\x00\xff", ("win.example",))
 
 
 def test_changes_of_policies_are_counted_and_kept(state: ControlState) -> None:

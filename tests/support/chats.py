@@ -10,9 +10,13 @@ from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
+from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.loading import Loaded
+from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
+from quikapp_ml.stores.state.memory import MemoryControlState
+from quikapp_ml.stores.state.moderation import ModerationRecords
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -101,6 +105,12 @@ class Ledger:
     def record(self, decision: Decision) -> None:
         """Keep it."""
         self.decisions.append(decision)
+
+
+def moderation_of(chat: Chat, records: ModerationRecords | None = None) -> Moderation:
+    """Moderation over a chat, with the records of an earlier process, or none."""
+    records = records or MemoryControlState().moderation
+    return Moderation(records, chat.workspace, chat.features, Campaigns(), chat.now)
 
 
 def recommender(chat: Chat, model: Model | None) -> tuple[RecommendationService, Ledger]:

@@ -244,6 +244,9 @@ class Client:
     def post(self, path: str, **more: Any) -> httpx.Response:
         return self.request("POST", path, **more)
 
+    def put(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("PUT", path, **more)
+
 
 @contextmanager
 def running(service: FakeService) -> Iterator[Client]:

@@ -10,7 +10,7 @@ def allowed_at(schema: Node, location: Sequence[int | str]) -> str | None:
     """What is allowed at a location of a pydantic error; for an unknown field, which fields there are."""
     node = schema
     for part in location:
-        node = _resolved(schema, node)
+        node = _container(schema, node)
         if isinstance(part, int):
             node = node.get("items", {})
         elif part in node.get("properties", {}):
@@ -35,6 +35,13 @@ def _resolved(schema: Node, node: Node) -> Node:
     while "$ref" in node:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
     return node
+
+
+def _container(schema: Node, node: Node) -> Node:
+    """The object or list that a node is or, where it may also be null or something plain, may be."""
+    node = _resolved(schema, node)
+    choices = [_resolved(schema, choice) for choice in node.get("anyOf", ())]
+    return next((choice for choice in choices if {"properties", "items"} & choice.keys()), node)
 
 
 def _bounds(node: Node, lowest: str, highest: str, unit: str = "") -> str:

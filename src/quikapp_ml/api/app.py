@@ -14,7 +14,19 @@ from quikapp_ml import __version__
 from quikapp_ml.api.deps import Service
 from quikapp_ml.api.errors import EXCEPTION_HANDLERS, not_admitted
 from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
-from quikapp_ml.api.routes import events, features, feedback, health, metrics, rank, recommendations, sentiment, spam
+from quikapp_ml.api.routes import (
+    events,
+    features,
+    feedback,
+    health,
+    metrics,
+    policies,
+    rank,
+    recommendations,
+    review,
+    sentiment,
+    spam,
+)
 from quikapp_ml.api.schemas import component_schemas
 from quikapp_ml.api.telemetry import Telemetry
 from quikapp_ml.databricks_api import HOT_ROUTES
@@ -36,6 +48,8 @@ ROUTERS = (
     sentiment.router,
     features.router,
     feedback.router,
+    policies.router,
+    review.router,
     health.router,
     metrics.router,
     sharing.router,
@@ -44,6 +58,7 @@ ROUTERS = (
 TAGS = [
     {"name": "events", "description": "What happens in the chat."},
     {"name": "answers", "description": "What the service makes of it."},
+    {"name": "moderation", "description": "What is done with spam, and by whom."},
     {"name": "health", "description": "How the service is."},
 ]
 

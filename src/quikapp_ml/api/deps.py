@@ -21,10 +21,13 @@ from quikapp_ml.entities.questions import (
     SentimentQuestion,
     SpamQuestion,
 )
+from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
 
@@ -41,6 +44,9 @@ class FeedbackDesk(Protocol):
 
     async def accept(self, feedback: Feedback, now: datetime) -> str:
         """Keep the feedback and return its id."""
+
+    async def resolve(self, decision_id: str, asked: ReviewResolution, holder: str, now: datetime) -> ReviewResolved:
+        """Let a moderator decide."""
 
 
 class Recommender(Protocol):
@@ -179,6 +185,8 @@ class Service(Protocol):
     def audit(self) -> AuditTrail: ...  # noqa: D102
     @property
     def endpoints(self) -> EndpointHost: ...  # noqa: D102
+    @property
+    def moderation(self) -> Moderation: ...  # noqa: D102
 
     def start(self) -> None:
         """Recover what was left behind and begin to work."""

@@ -16,8 +16,13 @@ from quikapp_ml.entities.questions import (
     SentimentQuestion,
     SpamQuestion,
 )
+from quikapp_ml.entities.reviews import ReviewResolution
+from quikapp_ml.entities.spam_policy import SpamPolicyChange, SpamPolicyFields
+from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.online_features import Catalogue, FeaturesAnswer
+from quikapp_ml.serving.review import ReviewList
+from quikapp_ml.serving.spam_policy import DryRunAnswer, PolicyAnswer, PolicyHistory
 
 MAX_EVENTS = 1_000
 _REF = "#/components/schemas/{model}"
@@ -79,6 +84,13 @@ class Operation:
 
 
 _POST_ERRORS = (400, 408, 413, 415, 422, 503)
+_CHANGE_ERRORS = (*_POST_ERRORS, 409)
+_POLICY_EXAMPLE = {
+    "thresholds": {"flag": 0.5, "throttle": 0.8, "hold": 0.95},
+    "exempt_roles": ["admin", "owner"],
+    "blocked_domains": ["win.example"],
+    "comment": "nothing is blocked without a moderator",
+}
 
 OPERATIONS: dict[str, Operation] = {
     "events": Operation(
@@ -175,6 +187,30 @@ OPERATIONS: dict[str, Operation] = {
         {"decision_id": "the decision_id of an answer", "action": "click", "item_id": "channel-456"},
         (*_POST_ERRORS, 404),
     ),
+    "policy": Operation("Show the policy", "PolicyAnswer", errors=(422,)),
+    "change_policy": Operation(
+        "Change the policy", "PolicyAnswer", 200, "SpamPolicyChange", _POLICY_EXAMPLE, _CHANGE_ERRORS
+    ),
+    "try_policy": Operation(
+        "Try a policy", "DryRunAnswer", 200, "SpamPolicyFields", {"thresholds": {"flag": 0.4}}, _POST_ERRORS
+    ),
+    "policy_history": Operation("Who changed the policies", "PolicyHistory", errors=(422, 503)),
+    "channel_policy": Operation("Show a channel's policy", "PolicyAnswer", errors=(422,)),
+    "change_channel_policy": Operation(
+        "Change a channel's policy", "PolicyAnswer", 200, "SpamPolicyChange", _POLICY_EXAMPLE, _CHANGE_ERRORS
+    ),
+    "try_channel_policy": Operation(
+        "Try a channel's policy", "DryRunAnswer", 200, "SpamPolicyFields", {"thresholds": {"flag": 0.4}}, _POST_ERRORS
+    ),
+    "review": Operation("What waits for a moderator", "ReviewList", errors=(422, 503)),
+    "resolve": Operation(
+        "Release or remove",
+        "ReviewResolved",
+        200,
+        "ReviewResolution",
+        {"resolution": "release", "user_id": "user-123", "comment": "an ordinary offer of a colleague"},
+        (*_POST_ERRORS, 403, 404, 409),
+    ),
     "health": Operation("Health", "HealthReport"),
     "live": Operation("Is the process there?", "HealthState"),
     "ready": Operation("May requests be sent here?", "HealthState"),
@@ -183,8 +219,10 @@ OPERATIONS: dict[str, Operation] = {
 
 _ERROR_MEANINGS = {
     400: "The body is not JSON.",
+    403: "This person may not do that.",
     404: "There is no such thing.",
     408: "The body came too slowly.",
+    409: "It was changed by somebody else, or is in a state that refuses this.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
     422: "A field is wrong; `details` names it, what was given and what is allowed.",
@@ -224,7 +262,17 @@ def documented(name: str) -> Documented:
 @cache
 def component_schemas() -> dict[str, Any]:
     """Schemas of all bodies and answers, by name."""
-    asked = (RecommendationQuestion, RankQuestion, SpamQuestion, SentimentQuestion, Feedback, OnlineFeaturesQuestion)
+    asked = (
+        RecommendationQuestion,
+        RankQuestion,
+        SpamQuestion,
+        SentimentQuestion,
+        Feedback,
+        OnlineFeaturesQuestion,
+        SpamPolicyChange,
+        SpamPolicyFields,
+        ReviewResolution,
+    )
     answered = (
         RecommendationAnswer,
         RankAnswer,
@@ -234,6 +282,11 @@ def component_schemas() -> dict[str, Any]:
         FeaturesAnswer,
         Catalogue,
         FeedbackReceipt,
+        PolicyAnswer,
+        PolicyHistory,
+        DryRunAnswer,
+        ReviewList,
+        ReviewResolved,
         HealthReport,
         HealthState,
         ErrorAnswer,

@@ -112,6 +112,12 @@ class SpamAnswer:
     logit: float
     model: ModelRef
     degraded: bool = False
+    policy_version: str = "spam-0"
+    """The newest change of the policies that hold where the text is to be posted; 0 is the built-in one."""
+    policy_rule: str | None = None
+    """The field of the policy that led to the action, where it was not the thresholds."""
+    campaign_id: str | None = None
+    """The same for texts that are nearly the same; None for a short one."""
 
 
 @dataclass(frozen=True, slots=True)

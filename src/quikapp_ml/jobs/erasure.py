@@ -9,6 +9,7 @@ from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.online import open_online_store
+from quikapp_ml.stores.state import open_state
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +27,20 @@ def run(settings: Settings, user_id: str) -> dict[str, int]:
         changed = Erasure(open_lake(settings.lake_path), user_id).run()
         with closing(open_online_store(settings.online_url)) as online:
             online.clear()
+        changed.update(_erase_from_state(settings, user_id))
     finally:
         home.unlock()
     logger.info("a person was erased from %d tables", len(changed))
     return changed
+
+
+def _erase_from_state(settings: Settings, user_id: str) -> dict[str, int]:
+    with closing(open_state(settings.control_state_url)) as state:
+        gone = {
+            "review queue": state.moderation.reviews.erase(user_id),
+            "corrections": state.moderation.corrections.erase(user_id),
+        }
+    return {name: count for name, count in gone.items() if count}
 
 
 def _bring_to_the_tables(settings: Settings) -> None:

@@ -32,7 +32,7 @@ _AUTHOR = (
               lambda value: f"the author wrote about {value:.0f} messages within the last hour"),
     Behaviour("account_age_days", -0.3, _log_beyond(1, 7, most=365),
               lambda value: f"the author has been here for {value:.0f} days"),
-    Behaviour("is_first_message", 0.4, _flag, lambda _: "it is the author's first message"),
+    Behaviour("is_first_message", 0.4, _flag, lambda _: "nobody has answered the author yet"),
     Behaviour("reports_received", 1.2, _log_beyond(0, 1, most=5),
               lambda value: f"people reported {value:.0f} of the author's messages"),
     Behaviour("replies_and_reactions_earned", -0.4, _log_beyond(0, 3, most=300),

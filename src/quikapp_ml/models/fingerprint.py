@@ -46,6 +46,16 @@ def fingerprint(tokens: Tokens) -> Fingerprint | None:
     return smallest
 
 
+def stored(print_: Fingerprint | None) -> bytes:
+    """A fingerprint as bytes, the same on every machine; none for none."""
+    return b"" if print_ is None else print_.astype("<u4").tobytes()
+
+
+def restored(given: bytes) -> Fingerprint | None:
+    """The fingerprint that `stored` wrote."""
+    return np.frombuffer(given, dtype="<u4").astype(np.uint32) if given else None
+
+
 def likeness(one: Fingerprint, other: Fingerprint) -> float:
     """How much two texts have in common, 0 to 1: the estimated Jaccard index of their runs of letters."""
     return float((one == other).mean())

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from hashlib import blake2b
 
+from quikapp_ml.entities.events import Event, Message
 from quikapp_ml.models.fingerprint import Fingerprint
 from quikapp_ml.serving.nearby import Nearby
 
@@ -69,6 +70,11 @@ class Campaigns:
                 del channels[next(iter(channels))]
             if len(self._spread) > MAX_SPREAD:
                 self._spread.popitem(last=False)
+
+    def witness(self, event: Event) -> None:
+        """Note where a person posted what."""
+        if isinstance(event, Message) and event.content and not event.is_bot:
+            self.post(event.user_id, event.content, event.channel_id, event.unix_seconds)
 
     def channels_of(self, known_id: str, now: float, besides: str | None = None) -> int:
         """In how many channels texts of a campaign were posted within the last day, one of them not counted."""

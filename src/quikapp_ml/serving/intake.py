@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Protocol
@@ -44,14 +44,23 @@ class EventIntake:
 
     What is in memory (`workspace`, `features`) is always ahead of the online store, whose documents are complete up to
     exactly its checkpoint, a sequence number of the spool: after a crash, `recover` loads the documents and applies the
-    frames behind the checkpoint, so that nothing counts twice and nothing is missing.
+    frames behind the checkpoint, so that nothing counts twice and nothing is missing. `witness` is told of each event
+    that this process takes or replays, and keeps nothing that must last.
     """
 
-    def __init__(self, spool: Spool, online: OnlineStore, workspace: Workspace, features: OnlineFeatures) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        online: OnlineStore,
+        workspace: Workspace,
+        features: OnlineFeatures,
+        witness: Callable[[Event], None] = lambda _: None,
+    ) -> None:
         self._spool = spool
         self._online = online
         self._workspace = workspace
         self._features = features
+        self._witness = witness
         self._states: tuple[Persistent, ...] = (workspace, features)
         self._lock = threading.Lock()
         self._one_persist = threading.Lock()
@@ -117,6 +126,7 @@ class EventIntake:
         try:
             for activity in self._workspace.apply(event):
                 self._features.apply(activity)
+            self._witness(event)
         except Exception:  # an event that is written down must not stop those behind it, nor every later start
             logger.exception("event %s is kept, but answers do not know of it", event.event_id)
 

@@ -4,6 +4,7 @@ import pytest
 
 from quikapp_ml.api.allowed import allowed_at
 from quikapp_ml.entities.questions import Feedback, RankQuestion, RecommendationQuestion, SentimentQuestion
+from quikapp_ml.entities.spam_policy import SpamPolicyFields
 
 ITEM_FIELDS = "item_id, item_type, content, channel_id, author_id, created_at"
 
@@ -25,6 +26,8 @@ ITEM_FIELDS = "item_id, item_type, content, channel_id, author_id, created_at"
         (RankQuestion, ("items", 7), f"an object with the fields {ITEM_FIELDS}"),
         (SentimentQuestion, ("messages",), "a list of 1 to 1000 items"),
         (Feedback, ("value",), "a number or null"),
+        (SpamPolicyFields, ("thresholds", "delete"), "the fields flag, throttle, hold, block"),
+        (SpamPolicyFields, ("exempt_roles", 0), "one of guest, member, moderator, admin, owner"),
     ],
 )  # fmt: skip
 def test_what_a_field_allows_is_said_in_words(model: Any, location: tuple[int | str, ...], allowed: str) -> None:

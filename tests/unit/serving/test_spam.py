@@ -8,23 +8,28 @@ import pytest
 
 from quikapp_ml.entities.decisions import SpamAnswer
 from quikapp_ml.entities.questions import SpamQuestion
+from quikapp_ml.entities.spam_policy import SpamCase, SpamPolicy, outcome
 from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.models.base import Model
 from quikapp_ml.models.behaviour import AUTHOR_FEATURES
 from quikapp_ml.models.sentiment import SentimentClassifier
-from quikapp_ml.serving.spam import ABUSE_FLAGGED_FROM, SpamService, action_for, check_by_rules
+from quikapp_ml.serving.moderation import Moderation
+from quikapp_ml.serving.spam import SpamService, check_by_rules
 from quikapp_ml.serving.spam_rules import RULES, RULES_BIAS
-from support.chats import Chat, Ledger, OneModel
+from support.chats import Chat, Ledger, OneModel, moderation_of
 from support.spam_models import BIAS, spam_model
 
 MODEL = spam_model({"offer": 3.0, "amazing": 1.5, "staging": -2.0}, insults={"idiot": 9.0})
 
 
-def service(chat: Chat, model: Model | None = MODEL) -> tuple[SpamService, Ledger]:
+def service(
+    chat: Chat, model: Model | None = MODEL, moderation: Moderation | None = None
+) -> tuple[SpamService, Ledger]:
     ledger = Ledger()
     models: Any = OneModel(model, "2.4.0")
     written: Any = ledger
-    return SpamService(models, written, chat.workspace, chat.features, chat.now), ledger
+    around = moderation or moderation_of(chat)
+    return SpamService(models, written, chat.workspace, chat.features, chat.now, around), ledger
 
 
 def ask(chat: Chat, content: str, user_id: str = "ann", model: Model | None = MODEL, **more: Any) -> SpamAnswer:
@@ -105,7 +110,7 @@ def test_an_empty_text_is_answered_with_the_bias() -> None:
 def test_an_insult_is_flagged_without_being_spam() -> None:
     answer = ask(office(), "you idiot", "user-789")
     assert not answer.is_spam
-    assert answer.abuse["offensive"] > ABUSE_FLAGGED_FROM
+    assert answer.abuse["offensive"] > SpamPolicy().abuse_flagged_from
     assert answer.action == "flag"
 
 
@@ -117,7 +122,7 @@ def test_an_insult_is_flagged_without_being_spam() -> None:
     ],
 )  # fmt: skip
 def test_actions_by_probability(probability: float, offensive: float, action: str) -> None:
-    assert action_for(probability, {"offensive": offensive, "hate": 0.0}) == action
+    assert outcome(SpamPolicy(), SpamCase(probability, offensive, "ann")) == (action, None)
 
 
 def test_the_decision_is_written_down_with_what_it_was_made_from() -> None:

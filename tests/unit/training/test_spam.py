@@ -61,7 +61,8 @@ def test_examples_are_in_order_with_the_author_as_known_before(examples: SpamExa
     assert examples.targets.sum() == 60
     first_of_ann, last_of_ann = examples.authors[0], examples.authors[-3]
     assert first_of_ann["is_first_message"] == 1.0
-    assert last_of_ann["is_first_message"] == 0.0
+    assert last_of_ann["is_first_message"] == 1.0, "nobody has ever answered ann"
+    assert last_of_ann["account_age_days"] > first_of_ann["account_age_days"]
     for author, is_spam in zip(examples.authors, examples.targets, strict=True):
         assert author["reports_received"] == 0.0, "a report is known only after the message it is about"
         assert not is_spam or author["is_first_message"] == 1.0

@@ -141,6 +141,7 @@ class Correction:
 
     correction_id: str
     decision_id: str
+    campaign_id: str
     group: str
     """Texts that are nearly the same have one."""
     is_spam: bool

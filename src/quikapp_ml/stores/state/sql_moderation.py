@@ -67,6 +67,7 @@ _corrections = sa.Table(
     sa.Column("decision_id", sa.String(64), primary_key=True),
     sa.Column("by", sa.String(255), primary_key=True),
     sa.Column("correction_id", sa.String(64), nullable=False),
+    sa.Column("campaign_id", sa.String(64), nullable=False),
     sa.Column("group", sa.String(64), nullable=False),
     sa.Column("is_spam", sa.Boolean, nullable=False),
     sa.Column("trust", sa.Float, nullable=False),

@@ -62,7 +62,7 @@ def test_spam_check(client: Client, service: FakeService) -> None:
     answer = client.post("/api/ml/spam-check", json=body)
     assert list(answer.json()) == [
         "decision_id", "is_spam", "spam_probability", "action", "abuse",
-        "evidence", "bias", "logit", "model", "degraded",
+        "evidence", "bias", "logit", "model", "degraded", "policy_version",
     ]  # fmt: skip
     assert answer.json()["evidence"] == [
         {"signal": "word", "weight": 1.5, "detail": "an offer", "spans": [{"start": 23, "end": 28}]}
