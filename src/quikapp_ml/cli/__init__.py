@@ -8,6 +8,7 @@ from rich.text import Text
 
 from quikapp_ml import __version__
 from quikapp_ml.cli import (
+    decisions,
     endpoints,
     features,
     importing,
@@ -42,6 +43,7 @@ app.add_typer(tables.app, name="tables")
 app.add_typer(users.app, name="users")
 app.add_typer(shares.app, name="shares")
 app.add_typer(shares.recipients, name="recipients")
+app.add_typer(decisions.app, name="decisions")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(tokens.app, name="tokens")
 app.command("doctor")(serving.doctor)
