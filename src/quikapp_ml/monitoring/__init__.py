@@ -1,1 +1,1 @@
-"""Drift, quality and performance after the fact; its room is kept, nothing is here yet."""
+"""What became of the data: profiles of tables by window and slice, and how far they have drifted."""
