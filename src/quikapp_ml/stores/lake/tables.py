@@ -99,7 +99,8 @@ def _history(name: str, comment: str, key: tuple[str, ...], /, **values: pa.Data
         (*key, "valid_from"),
         comment,
         partition_by=("week",),
-        constraints=given(*key, "valid_from", "is_current", "known_at"),
+        constraints=given(*key, "valid_from", "is_current", "known_at")
+        | {"current_or_ended": "(is_current AND valid_to IS NULL) OR (NOT is_current AND valid_to > valid_from)"},
         owner=OWNER,
     )
 
