@@ -131,7 +131,9 @@ def _kind(table: FeatureTable, column: str) -> str:
         kind, prefix = kind.value_type, "list:"
     families = (
         ("float", pa.types.is_floating(kind)),
-        ("plain", pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)),
+        ("text", pa.types.is_string(kind)),
+        ("integer", pa.types.is_integer(kind)),
+        ("boolean", pa.types.is_boolean(kind)),
         ("time", pa.types.is_timestamp(kind) and kind.tz is not None),
         ("date", pa.types.is_date(kind)),
     )

@@ -113,7 +113,7 @@ def test_a_run_that_was_cut_off_is_made_whole_by_the_next() -> None:
 def test_keys_and_features_that_are_not_there_are_refused() -> None:
     online = MemoryOnlineStore()
     publish(TIMED, timed(("a", 5, 5, 1)), online, NOW, overwrite=False)
-    with pytest.raises(InvalidInput, match=r"of table .*people lacks id; keys: id"):
+    with pytest.raises(InvalidInput, match=r"keys\.0: key of table .*people: id is lacking; its keys are id"):
         read_published(online, NAME, [{"user": "a"}], None, NOW)
     with pytest.raises(InvalidInput, match="people has no published feature m; it has n"):
         read_published(online, NAME, [{"id": "a"}], ["m"], NOW)
@@ -170,4 +170,4 @@ def test_what_is_published_is_listed_with_its_time() -> None:
     assert published_tables(online) == {}
     publish(TIMED, timed(("a", 5, 5, 1)), online, NOW, overwrite=False)
     ((name, (mark, at)),) = published_tables(online).items()
-    assert (name, mark.version, dict(mark.features), at) == (NAME, 1, {"n": "plain"}, NOW.timestamp())
+    assert (name, mark.version, dict(mark.features), at) == (NAME, 1, {"n": "integer"}, NOW.timestamp())

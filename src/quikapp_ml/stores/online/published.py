@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 import orjson
 
-from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.errors import InvalidInput, NotFound, Problem
 from quikapp_ml.stores.online.base import OnlineStore
 
 Status = Literal["present", "not_found", "expired"]
@@ -18,6 +18,19 @@ PUBLISHED = "published_tables"
 
 PUBLISHED_AT = "published_at"
 """Namespace: table name → when a run last found it as new as its table, unix seconds."""
+
+FORMS: Mapping[str, str] = {
+    "text": "a text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "plain": "a text, a whole number, true or false",
+    "date": "a date, such as 2026-11-23",
+    "time": "a time with its zone, such as 2026-11-23T08:00:00+00:00",
+}
+"""Kinds of parts of keys, in words. `plain` is what tables have that were published before these were told apart."""
+
+AS_THEY_ARE = frozenset({"text", "integer", "boolean", "plain"})
+"""Kinds of values that JSON has as they are."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -50,14 +63,14 @@ def read_published(
     """Values of the entities, in the order of the keys. Raises NotFound for a table that was not published."""
     published = read_mark(online, name)
     chosen = list(published.features) if features is None else list(features)
-    unknown = [feature for feature in chosen if feature not in published.features]
+    unknown = ", ".join(feature for feature in chosen if feature not in published.features)
     if unknown:
-        raise InvalidInput(
-            f"table {name} has no published feature {', '.join(unknown)}; it has {', '.join(published.features)}"
-        )
-    names = [document_key(name, published.keys, key) for key in keys]
+        known = ", ".join(published.features)
+        message = f"table {name} has no published feature {unknown}; it has {known}"
+        raise InvalidInput(message, (Problem("features", "unknown_feature", message, unknown, known),))
+    names = [_asked(name, published.keys, index, key) for index, key in enumerate(keys)]
     kinds = {feature: published.features[feature] for feature in chosen}
-    written_otherwise = {feature: kind for feature, kind in kinds.items() if kind != "plain"}
+    written_otherwise = {feature: kind for feature, kind in kinds.items() if kind not in AS_THEY_ARE}
     ttl = published.ttl_seconds
     documents = online.get(namespace_of(name), names)
     return [_answer(document, ttl, now, chosen, written_otherwise) for document in documents]
@@ -99,11 +112,53 @@ def published_tables(online: OnlineStore) -> dict[str, tuple[Published, float | 
 
 
 def document_key(table: str, kinds: Mapping[str, str], given: Mapping[str, Any]) -> str:
-    """Key of an entity's document. Raises InvalidInput when a part of it lacks."""
-    lacking = [name for name in kinds if given.get(name) is None]
-    if lacking:
-        raise InvalidInput(f"key {dict(given)} of table {table} lacks {', '.join(lacking)}; keys: {', '.join(kinds)}")
-    return orjson.dumps([encode(kind, given[name]) for name, kind in kinds.items()]).decode()
+    """Key of an entity's document; dates and times may be ISO texts. Raises InvalidInput, naming each part."""
+    parts, problems = [], []
+    for name, kind in kinds.items():
+        value = given.get(name)
+        try:
+            parts.append(_key_part(kind, value))
+        except ValueError:
+            what = "is lacking" if value is None else f"is {FORMS[kind]}, not {value!r}"
+            problems.append(Problem(name, "wrong_key", f"{name} {what}", repr(value)[:200], FORMS[kind]))
+    if problems:
+        told = ", ".join(problem.message for problem in problems)
+        raise InvalidInput(f"key of table {table}: {told}; its keys are {', '.join(kinds)}", tuple(problems))
+    return orjson.dumps(parts).decode()
+
+
+def _asked(table: str, kinds: Mapping[str, str], index: int, given: Mapping[str, Any]) -> str:
+    """`document_key` of the key at that place of a question. Raises InvalidInput for other parts, too."""
+    try:
+        key = document_key(table, kinds, given)
+    except InvalidInput as error:
+        problems = tuple(replace(problem, path=f"keys.{index}.{problem.path}") for problem in error.problems)
+        raise InvalidInput(f"keys.{index}: {error}", problems) from None
+    if len(given) > len(kinds):
+        message = f"{', '.join(given.keys() - kinds)} is no key of table {table}; its keys are {', '.join(kinds)}"
+        problem = Problem(f"keys.{index}", "wrong_key", message, repr(dict(given))[:200], ", ".join(kinds))
+        raise InvalidInput(f"keys.{index}: {message}", (problem,))
+    return key
+
+
+def _key_part(kind: str, value: Any) -> Any:
+    """A part of a key as JSON has it. Raises ValueError for a value of another kind."""
+    match kind, value:
+        case "text", str():
+            return value
+        case ("integer", bool()) | (_, None):
+            raise ValueError
+        case ("integer", int()) | ("boolean", bool()) | ("plain", str() | int()):
+            return value
+        case "date", str():
+            return date.fromisoformat(value).isoformat()
+        case "time", str():
+            return _key_part(kind, datetime.fromisoformat(value))
+        case "time", datetime(tzinfo=tzinfo()):
+            return encode(kind, value)
+        case "date", date() if not isinstance(value, datetime):
+            return encode(kind, value)
+    raise ValueError
 
 
 def namespace_of(name: str) -> str:
