@@ -40,6 +40,7 @@ SCOPE_OF: Mapping[str, str] = {
     "/api/2.0/fs/files/Volumes/": "unity-catalog",
     "/api/2.0/fs/directories/Volumes/": "unity-catalog",
     "/api/2.1/unity-catalog": "unity-catalog",
+    "/api/2.0/unity-catalog": "unity-catalog",
     "/api/2.0/preview/scim/v2/Groups": "unity-catalog",
     "/api/2.0/preview/scim/v2/ServicePrincipals": "unity-catalog",
     "/api/2.0/sql": "sql",

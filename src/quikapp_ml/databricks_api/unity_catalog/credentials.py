@@ -8,6 +8,9 @@ from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 from quikapp_ml.databricks_api.unity_catalog.asking import PATH
 from quikapp_ml.errors import FeatureDisabled
 
+SDK_PATH = "/api/2.0/unity-catalog"
+"""Databricks' SDK asks here."""
+
 ROUTES = WorkspaceRoutes()
 
 _REASON = (
@@ -16,11 +19,12 @@ _REASON = (
 )
 
 
-@ROUTES.add("POST", f"{PATH}/temporary-table-credentials")
-@ROUTES.add("POST", f"{PATH}/temporary-volume-credentials")
-@ROUTES.add("POST", f"{PATH}/temporary-path-credentials")
-@ROUTES.add("POST", f"{PATH}/temporary-model-version-credentials")
 async def generate_temporary_credentials(request: Request) -> Response:
     """Refused, with the reason."""
     await read_body(request)
     raise FeatureDisabled(f"temporary credentials are not available here: {_REASON}")
+
+
+for _prefix in (PATH, SDK_PATH):
+    for _kind in ("table", "volume", "path", "model-version"):
+        ROUTES.add("POST", f"{_prefix}/temporary-{_kind}-credentials")(generate_temporary_credentials)

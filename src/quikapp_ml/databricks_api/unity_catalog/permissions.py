@@ -38,14 +38,14 @@ async def get_permissions(request: Request) -> Response:
 async def update_permissions(request: Request) -> Response:
     """Grant and revoke, all at once."""
     given = await read_body(request)
-    refuse_fields(given, frozenset({"changes", "full_name", "securable_type", "omit_permissions_list"}), {}, "")
+    refuse_fields(given, frozenset({"changes", "full_name", "securable_type", "omit_permissions_in_response"}), {}, "")
     changes = [_read_change(each) for each in objects(given, "changes")]
 
     def changed(unity: UnityCatalog, access: CallerAccess) -> None:
         unity.grants.change(access, _securable(unity, request), changes)
 
     await asked(request, changed)
-    if given.get("omit_permissions_list") is True:
+    if given.get("omit_permissions_in_response") is True:
         return DatabricksJson({})
     return _told_direct(
         request, await asked(request, lambda unity, access: unity.grants.direct(access, _securable(unity, request)))

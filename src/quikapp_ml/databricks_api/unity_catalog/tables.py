@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,6 +67,19 @@ async def create_table(request: Request) -> Response:
     return DatabricksJson(told_table(await asked(request, lambda unity, access: unity.tables.create(access, new))))
 
 
+@ROUTES.add("POST", f"{PATH}/staging-tables")
+async def create_staging_table(request: Request) -> Response:
+    """Tell where the files of a managed table go that is to be made next."""
+    given = await read_body(request)
+    refuse_fields(given, frozenset({"name", "catalog_name", "schema_name"}), {}, "")
+    schema, name = f"{text(given, 'catalog_name')}.{text(given, 'schema_name')}", text(given, "name")
+    request.path_params["full_name"] = f"{schema}.{name}"  # for the audit log
+    table, location = await asked(request, lambda unity, access: unity.tables.stage(access, schema, name))
+    catalog, inside, short = table.name.split(".")
+    told = {"name": short, "catalog_name": catalog, "schema_name": inside, "staging_location": location}
+    return DatabricksJson({"id": str(uuid5(NAMESPACE_URL, location)), **told})
+
+
 @ROUTES.add("GET", f"{TABLES}/{{full_name}}")
 async def get_table(request: Request) -> Response:
     """One table."""
@@ -124,6 +138,7 @@ def _read_new(given: Mapping[str, Any]) -> NewTable:
         raise InvalidInput("an external table needs a storage_location")
     told = in_order(objects(given, "columns"))
     partition = sorted((each for each in told if type(each.get("partition_index")) is int), key=_partition_index)
+    is_external = kind == EXTERNAL
     return NewTable(
         f"{text(given, 'catalog_name')}.{text(given, 'schema_name')}",
         text(given, "name"),
@@ -131,7 +146,8 @@ def _read_new(given: Mapping[str, Any]) -> NewTable:
         [str(each["name"]) for each in partition],
         text(given, "comment", ""),
         properties(given),
-        location,
+        location if is_external else "",
+        staged="" if is_external else location,
     )
 
 

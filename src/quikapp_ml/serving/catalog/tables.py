@@ -1,5 +1,6 @@
 """Tables and views: Delta tables of the lake by their names, others by their places, and texts of SQL."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -9,7 +10,14 @@ from quikapp_ml.errors import AlreadyExists, FeatureDisabled, InvalidInput, NotF
 from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.columns import Column, read_schema, schema_text
 from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
-from quikapp_ml.serving.catalog.securables import Change, Securables, checked_comment, checked_name, full_name
+from quikapp_ml.serving.catalog.securables import (
+    UNITY_FOLDER,
+    Change,
+    Securables,
+    checked_comment,
+    checked_name,
+    full_name,
+)
 from quikapp_ml.stores.lake.delta_folders import (
     DeltaFacts,
     HistoryEntry,
@@ -27,6 +35,7 @@ MANAGED = "MANAGED"
 EXTERNAL = "EXTERNAL"
 VIEW = "VIEW"
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OWN = frozenset(table.name for table in TABLES)
 
 
@@ -43,6 +52,8 @@ class NewTable:
     properties: Mapping[str, str] = field(default_factory=dict)
     location: str = ""
     view_definition: str = ""
+    staged: str = ""
+    """URL that `stage` has named for a managed table."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,16 @@ class Tables:
                 self._make_managed(access, securable, new)
         return self.described(securable.name)
 
+    def stage(self, access: CallerAccess, schema: str, name: str) -> tuple[Securable, str]:
+        """A table that is to be made, and where a client may put its files. Nothing is kept of it."""
+        inside = full_name(Kind.SCHEMA, schema)
+        access.check(Privilege.CREATE_TABLE, inside)
+        self._securables.get(inside)
+        securable = Securable(Kind.TABLE, f"{inside.name}.{checked_name(Kind.TABLE, name)}")
+        if self.exists(securable.name):
+            raise AlreadyExists(f"{securable} already exists.")
+        return securable, self._managed_place(securable)
+
     def update(self, access: CallerAccess, name: str, change: Change) -> TableInfo:
         """Change what is said of a table, or its name. Raises FeatureDisabled where files are found by the name."""
         securable = full_name(Kind.TABLE, name)
@@ -213,19 +234,34 @@ class Tables:
 
     def _make_managed(self, access: CallerAccess, securable: Securable, new: NewTable) -> None:
         """The record first: a table without one would be the administrator's, not its maker's."""
-        facts = _facts(new)
+        facts, place = _facts(new), self._managed_place(securable)
+        if new.staged and not self._is_place_of(new.staged, place):
+            raise InvalidInput("a managed table has no storage_location but the one that staging-tables has named")
+        location = new.staged or place
+        kept = {} if self._is_lake_name(securable.name) else {"storage_location": location}
+        if not kept:
+            self._keep(access, securable, new, {"table_type": MANAGED})
+        create_delta(location, facts)
+        if kept:
+            self._keep(access, securable, new, {"table_type": MANAGED, **kept})
+
+    def _managed_place(self, securable: Securable) -> str:
+        """Where a new managed table goes: by its name in the service's own catalog, elsewhere by an id."""
         if self._is_lake_name(securable.name):
             _, schema, table = securable.name.split(".")
-            location = self._securables.root().url(schema, table)
-            self._keep(access, securable, new, {"table_type": MANAGED})
-        elif securable.name.startswith(f"{CATALOG}."):
+            return self._securables.root().url(schema, table)
+        if securable.name.startswith(f"{CATALOG}."):
             raise InvalidInput(f"names of tables in catalog {CATALOG} may hold a-z, 0-9 and _, not {securable.name!r}")
-        else:
-            location = self._securables.managed_url(Kind.TABLE, str(uuid4()))
-            create_delta(location, facts)
-            self._keep(access, securable, new, {"table_type": MANAGED, "storage_location": location})
-            return
-        create_delta(location, facts)
+        return self._securables.managed_url(Kind.TABLE, str(uuid4()))
+
+    @staticmethod
+    def _is_place_of(staged: str, place: str) -> bool:
+        """Whether a place is that of the table's name, or one named by another id and not used yet."""
+        if staged == place:
+            return True
+        above, _, name = staged.rpartition("/")
+        is_by_id = f"/{UNITY_FOLDER}/" in place and above == place.rpartition("/")[0]
+        return is_by_id and _ID.fullmatch(name) is not None and not is_delta(staged)
 
     def _keep(self, access: CallerAccess, securable: Securable, new: NewTable, details: dict[str, str]) -> None:
         record = self._securables.new(
