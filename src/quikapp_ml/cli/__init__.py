@@ -14,6 +14,8 @@ from quikapp_ml.cli import (
     importing,
     models,
     pipeline,
+    policy,
+    review,
     serving,
     shares,
     tables,
@@ -41,6 +43,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(features.app, name="features")
 app.add_typer(tables.app, name="tables")
 app.add_typer(users.app, name="users")
+app.add_typer(policy.app, name="policy")
+app.add_typer(review.app, name="review")
 app.add_typer(shares.app, name="shares")
 app.add_typer(shares.recipients, name="recipients")
 app.add_typer(decisions.app, name="decisions")
