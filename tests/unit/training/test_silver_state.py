@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -12,12 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.entities.events import EVENT_TYPES, Event, Message, Reaction, Read, Report, parse_event
+from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features.message_log import MessageLog
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.base import Compute, Lake, Table
 from quikapp_ml.stores.lake.tables import CHANNELS, EVENTS, MEMBERSHIPS, REACTIONS, READS, REPORTS, USERS
+from quikapp_ml.training.expectations import EXPECTATIONS
+from quikapp_ml.training.quality import check_tables
+from quikapp_ml.training.quality_records import PASSED
 from quikapp_ml.training.silver_state import STATE_TABLES, StateTable
 from support.logs import LOG_END, LOG_START, late, random_log, table_of
 
@@ -62,7 +67,7 @@ def made(
 # ── both sides in one form ───────────────────────────────────────────────────────────────────────────────────────────
 
 State = dict[str, dict[tuple[str, ...], tuple[Any, ...]]]
-"""Table → thing → what holds of it."""
+"""Table → thing → what holds of it; `seats` are who is where, told by two tables."""
 
 
 def by_memory(events: Sequence[Event]) -> State:
@@ -77,6 +82,7 @@ def by_memory(events: Sequence[Event]) -> State:
     assert {(*place, user) for place, one in touched.items() for user in one.reporters or ()} == set(reports)
     reads = newest({(e.channel_id, e.user_id): (e.event_time, e.message_id or "")} for e in only(events, Read))
     return {
+        "seats": {(place, user_id): () for place in workspace.channels for user_id in workspace.members_of(place)},
         MEMBERSHIPS.name: {
             (channel_id, user_id): (not left,)
             for user_id, person in workspace.people.items()
@@ -123,17 +129,19 @@ def value_of(table: Table, row: Row) -> tuple[Any, ...]:
         row = row | {"created_at": row["created_at"] and row["created_at"].timestamp()}
     if table is READS:
         return row["valid_from"], row["message_id"]
-    n_clocks = len(("valid_from", "valid_to", "is_current", "known_at"))
-    values = [name for name in table.columns.names[:-n_clocks] if name not in (*table.key, "event_type")]
-    return tuple(row[name] for name in values)
+    not_values = {*table.key, "event_type", "valid_to", "is_current", "known_at", "week"}
+    return tuple(row[name] for name in table.columns.names if name not in not_values)
 
 
 def by_sql(tables: dict[str, Rows], holds: Callable[[Row], bool]) -> State:
-    """What the tables say, of the rows that hold."""
-    return {
+    """What the tables say, of the rows that hold; who sits in a channel are its members but for those who are gone."""
+    state: State = {
         table.name: {thing_of(table, row): value_of(table, row) for row in tables[table.name] if holds(row)}
         for table in (state.table for state in STATE_TABLES)
     }
+    gone = {row["user_id"] for row in tables[USERS.name] if holds(row) and row["is_deleted"]}
+    members = [place for place, (is_member,) in state[MEMBERSHIPS.name].items() if is_member]
+    return state | {"seats": {place: () for place in members if place[1] not in gone}}
 
 
 def at(moment: datetime) -> Callable[[Row], bool]:
@@ -326,3 +334,21 @@ def test_a_channel_renamed_before_its_creation_was_told_of(lake: Lake, compute: 
         ("garden", None, True, False, "ann", created, 3, 4, 3),
         ("garden", None, False, False, "ann", created, 4, None, 4),
     ]
+
+
+def test_what_is_made_passes_its_gate_and_is_kept_by_its_table(compute: Compute, tmp_path: Path) -> None:
+    lake = open_lake(str(tmp_path))
+    lake.ensure(EVENTS)
+    people = [told("user_updated", number, f"u{number}", name="Ann") for number in range(3)]
+    lake.append(EVENTS.name, table_of([*people, told("role_changed", 9, "u1", role="owner"), *random_log(3, 200)]))
+    for state in STATE_TABLES:
+        lake.ensure(state.table)
+        rows = compute.query(state.sql, {"events": lake.uri(EVENTS.name)})
+        lake.overwrite(state.table.name, rows)
+        assert sorted(lake.read(state.table.name).to_pylist(), key=str) == sorted(rows.to_pylist(), key=str) != []
+        wrong = {**rows.to_pylist()[0], "is_current": True, "valid_to": LOG_END}
+        with pytest.raises(InvalidInput, match="current_or_ended"):
+            lake.append(state.table.name, pa.Table.from_pylist([wrong], schema=state.table.columns))
+    findings = check_tables(lake, LOG_END, {state.table.name: EXPECTATIONS[state.table.name] for state in STATE_TABLES})
+    assert [finding for finding in findings if finding.status != PASSED] == []
+    assert {finding.table for finding in findings} == {state.table.name for state in STATE_TABLES}
