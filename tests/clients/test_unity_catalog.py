@@ -75,3 +75,12 @@ def test_the_open_source_client_finds_its_own_spelling(client: Any, tmp_path: Pa
         "functions": [],
         "left": ["quikapp_ml"],
     }
+
+
+def test_sail_reads_and_writes_tables_by_its_own_client(client: Any, tmp_path: Path) -> None:
+    assert client("sail_unity.py", (tmp_path / "outside").as_uri()) == {
+        "managed": [{"n": 1, "word": "one"}, {"n": 2, "word": "two"}],
+        "external": [{"s": 30}],
+        "events": [{"some": True}],
+        "tables": ["numbers", "outside"],
+    }

@@ -140,12 +140,11 @@ def models(w: WorkspaceClient) -> list[Any]:
 
 def what_is_refused(w: WorkspaceClient, other: WorkspaceClient) -> list[str]:
     """Names of the errors."""
-    credentials = w.temporary_table_credentials
     return [
         refused(lambda: w.catalogs.create("sales")),
         refused(lambda: w.catalogs.delete("sales")),
         refused(lambda: w.catalogs.get("nowhere")),
-        refused(lambda: credentials.generate_temporary_table_credentials(table_id="x")),
+        refused(lambda: w.temporary_table_credentials.generate_temporary_table_credentials(table_id="x")),
         refused(lambda: other.catalogs.create("mine")),
         refused(lambda: w.files.download("/Volumes/sales/orders/papers/%2e%2e/%2e%2e/x")),
     ]

@@ -2,6 +2,7 @@
 
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 from quikapp_ml.databricks_api.unity_catalog import (
+    commits,
     credentials,
     functions,
     metastore,
@@ -22,6 +23,7 @@ ROUTES = WorkspaceRoutes(
         *functions.ROUTES,
         *models.ROUTES,
         *permissions.ROUTES,
+        *commits.ROUTES,
         *credentials.ROUTES,
         *principals.ROUTES,
     ]
