@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from unitycatalog.client import (  # type: ignore[import-untyped]
+from unitycatalog.client import (  # type: ignore[attr-defined]
     ApiClient,
     CatalogsApi,
     ColumnInfo,
@@ -34,7 +34,9 @@ async def main() -> None:
     """Called with the URL of a folder outside the home: make, look, grant, drop."""
     configuration = Configuration(host=f"{os.environ['DATABRICKS_HOST']}/api/2.1/unity-catalog")
     async with ApiClient(configuration, "Authorization", f"Bearer {os.environ['DATABRICKS_TOKEN']}") as client:
-        catalogs, schemas, tables = CatalogsApi(client), SchemasApi(client), TablesApi(client)
+        catalogs: Any = CatalogsApi(client)
+        schemas: Any = SchemasApi(client)
+        tables: Any = TablesApi(client)
         found: dict[str, Any] = {"created": (await catalogs.create_catalog(CreateCatalog(name="books"))).name}
         changed = await catalogs.update_catalog("books", UpdateCatalog(comment="to read", new_name="library"))
         found["changed"] = [changed.name, changed.comment]
@@ -55,7 +57,7 @@ async def main() -> None:
         )
         found["columns"] = [[each.name, each.type_text, each.type_name.value] for each in made.columns]
         found["tables"] = [each.name for each in (await tables.list_tables("library", "novels")).tables]
-        grants = GrantsApi(client)
+        grants: Any = GrantsApi(client)
         change = PermissionsChange(principal="ann", add=[Privilege.USE_CATALOG, Privilege.SELECT], remove=[])
         await grants.update(SecurableType.CATALOG, "library", UpdatePermissions(changes=[change]))
         told = await grants.get(SecurableType.CATALOG, "library")
