@@ -1,4 +1,4 @@
-"""A writer of features that is killed at any moment leaves whole merges, and the next run goes on."""
+"""Writers of features that are killed at any moment leave whole merges, and of two at once both land."""
 
 import os
 import subprocess
@@ -52,3 +52,16 @@ def test_a_killed_writer_leaves_whole_merges_and_the_next_goes_on(tmp_path: Path
     rows = open_lake(str(tmp_path)).read(NAME)
     assert sorted(rows.column("user_id").to_pylist()) == sorted(f"U{n}" for n in range(N_PEOPLE))
     assert set(rows.column("turn").to_pylist()) == {1}
+
+
+def test_of_two_writers_at_once_both_land(tmp_path: Path) -> None:
+    with start(tmp_path, 1) as first:
+        assert first.wait(60) == 0
+    made = open_lake(str(tmp_path)).version(NAME)
+    with start(tmp_path, 6) as one, start(tmp_path, 6) as other:
+        assert [one.wait(120), other.wait(120)] == [0, 0]
+    lake = open_lake(str(tmp_path))
+    assert lake.version(NAME) == made + 2 * 5
+    for version in range(made, lake.version(NAME) + 1):
+        turns = lake.read(NAME, version=version).column("turn").to_pylist()
+        assert (len(turns), len(set(turns))) == (N_PEOPLE, 1)

@@ -4,15 +4,27 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from quikapp_ml.errors import Conflict, StorageFailed
+from quikapp_ml.feature_store.publishing import publish
+from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.serving.online_features import OnlineFeatureService
+from quikapp_ml.settings import Settings
 from quikapp_ml.stores.online import open_online_store
+from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state import open_state
+from support.fake_service import Client, FakeService, running
 from support.servers import StoreServer, StoreServers
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+TABLE = FeatureTable(
+    "quikapp_ml.features.people", ("user_id",), version=1,
+    columns=pa.schema([("user_id", pa.string()), ("n", pa.int64())]),
+)  # fmt: skip
 
 
 @pytest.fixture(params=["redis", "postgres"])
@@ -120,6 +132,45 @@ def test_stores_of_one_server_do_not_meet(server: StoreServer) -> None:
         with pytest.raises(Conflict, match="belongs to another home") as refused:
             one.claim("home-2")
         assert "same" not in str(refused.value)
+
+
+def ask_for_features(client: Client, *, is_there: bool, seconds: float) -> None:
+    """Views answer from memory; a table says that its store does not, and the catalogue that it knows no table."""
+    path, keys = "/api/ml/features/online", [{"user_id": "user-123"}]
+    began = time.monotonic()
+    table = client.post(path, json={"table": TABLE.name, "keys": keys})
+    catalogue = client.get("/api/ml/features").json()
+    view = client.post(path, json={"view": "user_activity", "keys": keys}).json()
+    assert time.monotonic() - began < seconds
+    assert view["entities"][0]["values"]["message_count"] == 1.0
+    names = [source["name"] for source in catalogue["sources"]]
+    assert (catalogue["published_known"], "user_activity" in names, TABLE.name in names) == (is_there, True, is_there)
+    if is_there:
+        assert table.json()["entities"][0]["values"] == {"n": 7}
+    else:
+        assert (table.status_code, "online store" in table.json()["error"]["message"]) == (503, True)
+
+
+def test_features_are_read_while_their_store_is_away_and_what_lacks_is_said(
+    server: StoreServer, tmp_path: Path
+) -> None:
+    service = FakeService(Settings.from_environment({"QUIKAPP_ML_HOME": str(tmp_path)}))
+    with closing(open_online_store(server.new_url())) as store, running(service) as client:
+        service.online_features = OnlineFeatureService(service.features, store, MemoryRegistry(), time.time)
+        publish(TABLE, pa.table({"user_id": ["user-123"], "n": [7]}), store, NOW, overwrite=False)
+        ask_for_features(client, is_there=True, seconds=3)
+        server.kill()
+        ask_for_features(client, is_there=False, seconds=3)
+        server.start()
+        ask_for_features(client, is_there=True, seconds=3)
+        server.freeze()
+        try:
+            ask_for_features(client, is_there=False, seconds=4)
+            ask_for_features(client, is_there=False, seconds=0.5)  # it was waited for once
+        finally:
+            server.thaw()
+        assert store.answers()
+        ask_for_features(client, is_there=True, seconds=3)
 
 
 def test_control_state_that_went_away_hung_and_came_back(store_servers: StoreServers) -> None:

@@ -71,12 +71,13 @@ class CatalogueEntry:
 class Catalogue:
     """All features, and of each model version what it is made of; both directions know the newest versions.
 
-    `uses_known` is false while the model registry does not answer.
+    `uses_known` is false while the model registry does not answer, `published_known` while the online store does not.
     """
 
     sources: tuple[CatalogueEntry, ...]
     models: tuple[ModelSources, ...]
     uses_known: bool
+    published_known: bool
 
 
 class OnlineFeatureService:
@@ -117,18 +118,21 @@ class OnlineFeatureService:
         )
 
     def catalogue(self) -> Catalogue:
-        """All views and published tables. Without an answer of the registry, no model is known, and it says so."""
+        """All views and published tables; without those, or the models, while what knows them does not answer."""
         try:
             models, uses_known = sources_of_models(self._registry, NEWEST_VERSIONS), True
         except QuikAppMLError:
             models, uses_known = [], False
         uses = uses_of_sources(models)
+        try:
+            published, published_known = published_tables(self._online), True
+        except QuikAppMLError:
+            published, published_known = {}, False
         newest = self._features.newest_at
         as_of = None if newest is None else _iso(newest)
-        entries = [_view_entry(view, as_of, uses) for view in self._views.values()]
-        for name, (mark, at) in published_tables(self._online).items():
-            entries.append(_table_entry(name, mark, at, uses))
-        return Catalogue(tuple(entries), tuple(models), uses_known)
+        views = [_view_entry(view, as_of, uses) for view in self._views.values()]
+        tables = [_table_entry(name, mark, at, uses) for name, (mark, at) in published.items()]
+        return Catalogue((*views, *tables), tuple(models), uses_known, published_known)
 
     def ages(self) -> dict[str, float]:
         """Seconds since the newest event counted (`live`), and since each table was last published."""

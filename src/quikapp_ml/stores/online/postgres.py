@@ -117,7 +117,6 @@ class PostgresOnlineStore(OnlineStore):
 
     def get(self, namespace: str, keys: Sequence[str]) -> list[bytes | None]:
         """One round trip for all keys."""
-        self._patience.check()
         places = [_place(namespace, key) for key in keys]
         statement = "SELECT place, document FROM {schema}.documents WHERE place = ANY(%b)"
         found = dict(self._read(statement, places)) if places else {}
@@ -206,6 +205,7 @@ class PostgresOnlineStore(OnlineStore):
         check(*(meta[0] if meta else (None, 0)))
 
     def _read(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        self._patience.check()
         return self._run(self._reader, lambda connection: self._rows(connection, statement, *values))
 
     def _rows(self, connection: Connection, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -75,6 +75,7 @@ class RedisOnlineStore(OnlineStore):
         seen: set[bytes] = set()  # a hash that grows meanwhile may show a field again
         cursor = -1
         while cursor:
+            self._patience.check()
             page = ("HSCAN", self._hash(namespace), max(cursor, 0), "COUNT", DOCUMENTS_A_PAGE)
             ((cursor, found),) = self._read(page)
             yield from ((key.decode(), document) for key, document in found.items() if key not in seen)
@@ -82,6 +83,7 @@ class RedisOnlineStore(OnlineStore):
 
     def count(self, namespace: str) -> int:
         """Length of the hash."""
+        self._patience.check()
         (found,) = self._read(("HLEN", self._hash(namespace)))
         return int(found)
 
