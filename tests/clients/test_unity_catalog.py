@@ -48,7 +48,7 @@ def test_files_functions_and_models(found: dict[str, Any]) -> None:
     assert found["folder"] == ["/Volumes/sales/orders/papers/2026/bill.txt"]
     assert found["volume"]["comment"] == "all bills" and found["volumes"] == ["sales.orders.papers"]
     assert found["functions"] == ["twice"] and found["function"]["routine_definition"] == "x * 2"
-    assert found["models"] == ["for next week", "sales.orders.demand", "demand", 0]
+    assert found["models"] == ["for next week", "sales.orders.demand", "demand", "0"]
 
 
 def test_what_cannot_be_is_refused_in_databricks_words(found: dict[str, Any]) -> None:

@@ -133,7 +133,7 @@ def models(w: WorkspaceClient) -> list[Any]:
     name = "sales.orders.demand"
     told = [w.registered_models.update(name, comment="for next week").comment, w.registered_models.get(name).full_name]
     told += [each.name for each in w.registered_models.list(catalog_name="sales", schema_name="orders")]
-    told += [len(list(w.model_versions.list(name)))]
+    told += [str(len(list(w.model_versions.list(name))))]
     w.registered_models.delete(name)
     return told
 
