@@ -119,7 +119,7 @@ class TestDeclaration:
             ({"constraints": {"X y": "score > 0"}}, "'X y' of a constraint"),
             ({"retention": None}, "together"),
             ({"retention_column": ""}, "together"),
-            ({"retention": timedelta(0)}, "longer"),
+            ({"retention": timedelta(0)}, "a second or longer"),
             ({"retention_column": "score"}, "no column of times; such are since, until"),
         ],
     )

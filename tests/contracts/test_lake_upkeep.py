@@ -55,6 +55,15 @@ class TestSize:
         lake.compact(NAME)
         assert lake.size(NAME).files <= 1
 
+    def test_of_a_partitioned_table_files_count_beside_each_other_only(self, tmp_path: Path) -> None:
+        lake = open_lake(str(tmp_path))
+        lake.ensure(Table(NAME, VISITS.columns, ("n",), "", partition_by=("n",)))
+        for n in (1, 2, 2, 3):
+            lake.append(NAME, visits((n, NOW)))
+        assert (lake.size(NAME).files, lake.size(NAME).small_files) == (4, 2)
+        lake.compact(NAME)
+        assert (lake.size(NAME).files, lake.size(NAME).small_files) == (3, 0)
+
     def test_without_the_table(self, lake: Lake) -> None:
         for call in (
             lake.size,

@@ -62,7 +62,7 @@ class TableSize:
     rows: int
     files: int
     small_files: int
-    """Those of less than `SMALL_FILE_BYTES`."""
+    """Those of less than `SMALL_FILE_BYTES` that have others beside them, to be made into one."""
     bytes: int
 
 

@@ -26,8 +26,8 @@ def check_declaration(table: Table) -> None:
         raise InvalidInput(f"table {table.name}: retention and retention_column are given together, or neither")
     if table.retention is None:
         return
-    if table.retention <= timedelta(0):
-        raise InvalidInput(f"table {table.name}: retention {table.retention} must be longer than nothing")
+    if table.retention < timedelta(seconds=1):
+        raise InvalidInput(f"table {table.name}: retention {table.retention} must be a second or longer")
     if table.retention_column not in table.columns.names or not pa.types.is_timestamp(
         table.columns.field(table.retention_column).type
     ):
@@ -40,7 +40,7 @@ def check_declaration(table: Table) -> None:
 
 def to_properties(table: Table) -> dict[str, str]:
     """Property → value, empty where nothing is declared."""
-    seconds = "" if table.retention is None else f"{table.retention.total_seconds():g}"
+    seconds = "" if table.retention is None else str(table.retention // timedelta(seconds=1))
     ours = {
         _OWNER: table.owner,
         _KEY: ", ".join(table.key),
@@ -65,6 +65,6 @@ def from_properties(name: str, columns: pa.Schema, comment: str, properties: Map
             name.removeprefix(CONSTRAINT): sql for name, sql in properties.items() if name.startswith(CONSTRAINT)
         },
         owner=properties.get(_OWNER, ""),
-        retention=timedelta(seconds=float(seconds)) if seconds else None,
+        retention=timedelta(seconds=int(seconds)) if seconds else None,
         retention_column=properties.get(_RETENTION_COLUMN, ""),
     )

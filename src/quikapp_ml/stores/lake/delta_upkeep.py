@@ -1,6 +1,7 @@
 """What keeps Delta tables small and their past readable: sizes, old rows, files and log entries of past versions."""
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -22,10 +23,12 @@ _STEP = timedelta(days=30)
 
 def size_of(table: DeltaTable) -> TableSize:
     """Rows, files and bytes of the version that is open."""
-    sizes = pa.table(table.get_add_actions())["size_bytes"]
+    files = pa.table(table.get_add_actions())
     counted = pa.table(QueryBuilder().register("rows", table).execute("SELECT count(*) AS n FROM rows"))
-    n_small = pc.sum(pc.less(sizes, SMALL_FILE_BYTES)).as_py() or 0
-    return TableSize(counted["n"][0].as_py(), len(sizes), n_small, pc.sum(sizes).as_py() or 0)
+    small = files.filter(pc.less(files["size_bytes"], SMALL_FILE_BYTES))["path"].to_pylist()
+    beside = Counter(path.rpartition("/")[0] for path in small)  # a partition is a folder
+    n_small = sum(count for count in beside.values() if count > 1)
+    return TableSize(counted["n"][0].as_py(), files.num_rows, n_small, pc.sum(files["size_bytes"]).as_py() or 0)
 
 
 def delete_older(table: DeltaTable, column: str, time: datetime) -> int:
