@@ -14,6 +14,7 @@ from quikapp_ml import __version__
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models import MODEL_CLASSES
+from quikapp_ml.monitoring.host import MonitorHost
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
@@ -38,7 +39,7 @@ from quikapp_ml.serving.sentiment import SentimentService
 from quikapp_ml.serving.spam import SpamService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
-from quikapp_ml.stores.lake import open_lake
+from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS, FEEDBACK, inference_table
 from quikapp_ml.stores.online import open_online_store
 from quikapp_ml.stores.registry import open_registry
@@ -51,7 +52,7 @@ from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle, find_bundle, read_bundle
 from quikapp_ml.workflows.catalog import JobCatalog
 from quikapp_ml.workflows.runner import JobRunner, Progress, Watch
-from quikapp_ml.workflows.schedule import Scheduler
+from quikapp_ml.workflows.schedule import Scheduler, quartz_to_next
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Service:
             self._open_stores()
             self._open_questions()
             self._open_workspace()
+            self._open_monitors()
             self._open_jobs(environment)
         except BaseException:
             self._closing.close()
@@ -156,6 +158,10 @@ class Service:
             self.state.endpoints, self.registry, self.models, log, settings.home / "endpoints",
             lambda: not self._registering.is_alive(),
         )  # fmt: skip
+
+    def _open_monitors(self) -> None:
+        spark = self.settings.spark_remote
+        self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]
@@ -242,6 +248,8 @@ class Service:
         keep_local_token(self.home.path, self.state.tokens, local_user())
         self.audit.start()
         self._closing.callback(self.audit.close)
+        self.monitors.start()
+        self._closing.callback(self.monitors.close)
         self.endpoints.start(built_in_endpoints(self), local_user())
         self._closing.callback(self.endpoints.close)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
@@ -36,9 +36,10 @@ from quikapp_ml.entities.questions import (
     SpamQuestion,
 )
 from quikapp_ml.entities.reviews import ReviewResolution
-from quikapp_ml.errors import InvalidInput
+from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
+from quikapp_ml.monitoring.host import MonitorHost
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.campaigns import Campaigns
@@ -46,9 +47,11 @@ from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake import open_compute
 from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
@@ -57,6 +60,7 @@ from quikapp_ml.stores.state.memory import MemoryControlState
 from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle
 from quikapp_ml.workflows.catalog import JobCatalog
+from quikapp_ml.workflows.schedule import quartz_to_next
 
 
 class FakeIntake:
@@ -177,6 +181,22 @@ class FakeLedger:
     lost: int = 0
 
 
+class FakeDecisions:
+    """Knows every decision but `unknown`: all were the same answer to user-123."""
+
+    def find(self, decision_id: str) -> Recorded:
+        if decision_id == "unknown":
+            raise NotFound("there is no decision 'unknown'")
+        row = {
+            "decision_id": decision_id, "kind": "sentiment", "decided_at": datetime(2026, 11, 23, 8, tzinfo=UTC),
+            "user_id": "user-123", "model_name": "sentiment-bert", "model_version": "1.2.0", "model_number": 1,
+            "model_alias": "champion", "degraded": False, "latency_ms": 1.5, "inputs": "kept",
+            "request": '{"messages":[{"id":"msg-1","content":"This is great!"}]}', "features": "{}",
+            "answer": '{"results":[{"id":"msg-1","sentiment":"positive"}],"model":{"weight":1}}',
+        }  # fmt: skip
+        return Recorded.from_row(row)
+
+
 class FakeService:
     """What the HTTP door sees, without anything behind it."""
 
@@ -189,6 +209,7 @@ class FakeService:
         self.spool = FakeSpool()
         self.lake_writer = FakeLakeWriter()
         self.ledger = FakeLedger()
+        self.decisions = FakeDecisions()
         self.health = FakeHealth()
         state = MemoryControlState()
         self.state = state
@@ -200,6 +221,8 @@ class FakeService:
         self.endpoints = EndpointHost(
             state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
         )
+        lake = self.unity.securables.lake
+        self.monitors = MonitorHost(state.monitors, lake, lambda: open_compute(""), quartz_to_next)
         self.jobs = JobCatalog(Bundle(settings.home / "databricks.yml", "none", "local", {}), state.jobs)
         self.job_runs = BackgroundRuns(self.jobs, state.job_runs, settings.home / "runs", {})
         self.features = OnlineFeatures()

@@ -3,6 +3,7 @@
 from quikapp_ml.databricks_api import invocations, serving_endpoints, tokens, workspace
 from quikapp_ml.databricks_api.jobs import routes as jobs
 from quikapp_ml.databricks_api.mlflow import routes as mlflow
+from quikapp_ml.databricks_api.monitors import ROUTES as MONITORS
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
 from quikapp_ml.databricks_api.unity_catalog import ROUTES as UNITY_CATALOG
@@ -18,4 +19,5 @@ ROUTES: tuple[WorkspaceRoute, ...] = (
     *UNITY_CATALOG,
     *mlflow.ROUTES,
     *jobs.ROUTES,
+    *MONITORS,
 )

@@ -45,6 +45,8 @@ SCOPE_OF: Mapping[str, str] = {
     "/api/2.0/preview/scim/v2/ServicePrincipals": "unity-catalog",
     "/api/2.0/sql": "sql",
     "/sql/": "sql",
+    "/api/2.1/quality-monitoring": "unity-catalog",
+    "/api/data-quality": "unity-catalog",
     "/api/2.2/jobs": "jobs",
 }
 """Which scope a token needs, by the beginning of the path; other Databricks paths need any token."""
@@ -56,6 +58,7 @@ AUDITED: Mapping[str, str] = {
     "/api/2.0/fs/": "filesystem",
     "/api/2.1/unity-catalog": "unityCatalog",
     "/api/2.0/preview/scim/v2": "accounts",
+    "/api/data-quality": "lakehouseMonitoring",
     "/api/2.2/jobs": "jobs",
     "/api/2.0/token": "accounts",
 }

@@ -84,6 +84,10 @@ class MonitorHost:
         self.refresh(definition.table)
         return self.get(definition.table)
 
+    def tables(self) -> list[str]:
+        """Full names of the tables that can be watched."""
+        return self._lake.names()
+
     def get(self, table: str) -> Monitor:
         """The monitor of a table. Raises NotFound without it."""
         return self._read(self._records.get(table))

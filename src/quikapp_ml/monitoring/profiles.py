@@ -3,13 +3,14 @@
 Columns are those of Databricks' profile metrics table. Not computed: fairness, custom metrics, log loss and ROC AUC.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn.metrics import confusion_matrix, mean_absolute_percentage_error, precision_recall_fscore_support, r2_score
+from sklearn.metrics import mean_absolute_percentage_error, precision_recall_fscore_support, r2_score
 
 from quikapp_ml.monitoring.columns import category_counts, is_categorical, is_numeric, numbers, sql_type
 from quikapp_ml.monitoring.definition import Inference, Problem
@@ -158,11 +159,9 @@ def _regression(true: Any, predicted: Any) -> dict[str, Any]:
 
 def _classification(true: list[str], predicted: list[str]) -> dict[str, Any]:
     classes = sorted({*true, *predicted})
-    matrix = confusion_matrix(true, predicted, labels=classes)
-    cells = [
-        {"prediction": classes[j], "label": classes[i], "count": int(matrix[i, j])}
-        for i in range(len(classes)) for j in range(len(classes)) if matrix[i, j]
-    ]  # fmt: skip
+    counts = sorted(Counter(zip(predicted, true, strict=True)).items())
+    cells = [{"prediction": guess, "label": label, "count": count} for (guess, label), count in counts]
+    n_right = sum(count for (guess, label), count in counts if guess == label)
     each, macro, weighted = (
         precision_recall_fscore_support(true, predicted, labels=classes, average=average, zero_division=0.0)
         for average in (None, "macro", "weighted")
@@ -175,7 +174,7 @@ def _classification(true: list[str], predicted: list[str]) -> dict[str, Any]:
         }
         for k, name in enumerate(("precision", "recall", "f1_score"))
     }
-    return {"accuracy_score": float(np.trace(matrix) / matrix.sum()), "confusion_matrix": cells, **by_class}
+    return {"accuracy_score": n_right / len(true), "confusion_matrix": cells, **by_class}
 
 
 def _floats(column: pa.ChunkedArray) -> Any:
