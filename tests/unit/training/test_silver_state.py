@@ -28,7 +28,7 @@ from support.logs import LOG_END, LOG_START, late, random_log, table_of
 
 SAIL = pytest.param("", id="sail")
 SPARK = pytest.param(os.environ.get("TEST_SPARK_REMOTE", ""), id="spark", marks=pytest.mark.spark)
-EXAMPLES = 4 if os.environ.get("TEST_SPARK_REMOTE") else 12
+EXAMPLES = 2 if os.environ.get("TEST_SPARK_REMOTE") else 12
 
 E = TypeVar("E", bound=Event)
 Row = dict[str, Any]
