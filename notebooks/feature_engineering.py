@@ -10,4 +10,5 @@ from quikapp_ml.jobs.parameters import settings_from
 
 # COMMAND ----------
 
-feature_engineering.run(settings_from(dbutils.widgets.getAll()))
+parameters = dbutils.widgets.getAll()
+feature_engineering.run(settings_from(parameters), full=parameters.get("full") == "true")

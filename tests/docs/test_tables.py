@@ -10,13 +10,14 @@ from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.stores.lake.base import Table
 from quikapp_ml.stores.lake.tables import TABLES
 from quikapp_ml.training.alias_moves import ALIAS_MOVES
+from quikapp_ml.training.build_log import BUILDS
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.quality_records import QUALITY_RESULTS, QUARANTINE
 from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
 IS_GIVEN = " IS NOT NULL"
 DOCS = Path(__file__).parents[2] / "docs"
-ALL_TABLES = (*TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS, QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES)
+ALL_TABLES = (*TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS, QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES, BUILDS)
 TYPES = {
     "string": pa.types.is_string,
     "int": pa.types.is_int32,

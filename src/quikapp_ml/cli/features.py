@@ -103,6 +103,8 @@ def publish(
 
 
 @app.command("build")
-def build() -> None:
-    """Rebuild the silver tables, feature tables and labels from the events: the pipeline's first task."""
-    feature_engineering.run(Settings.from_environment())
+def build(
+    full: Annotated[bool, typer.Option(help="Make all tables anew, not only what new events have changed.")] = False,
+) -> None:
+    """Bring the silver tables, feature tables and labels up to date with the events: the pipeline's first task."""
+    feature_engineering.run(Settings.from_environment(), full=full)

@@ -11,15 +11,15 @@ from quikapp_ml.training.silver import build_silver
 logger = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> None:
-    """Make all tables anew from the events that have reached the lake."""
+def run(settings: Settings, *, full: bool = False) -> None:
+    """Bring all tables up to date with the events that have reached the lake; with `full`, make them anew."""
     lake = open_lake(settings.lake_path)
     compute = open_compute(settings.spark_remote)
     try:
-        versions = build_silver(lake, compute, as_of=datetime.now(UTC))
+        versions = build_silver(lake, compute, as_of=datetime.now(UTC), full=full)
     finally:
         compute.close()
-    n_events = lake.read(EVENTS.name, columns=["event_id"], version=versions[EVENTS.name]).num_rows
+    n_events = lake.size(EVENTS.name).rows
     if n_events:
         logger.info("made %d tables from %d events", len(versions) - 1, n_events)
     else:

@@ -4,12 +4,11 @@ Each is a table of the feature store, with two clocks: `as_of`, the moment that 
 when they were computed. A look-up at a time sees the newest values of before it, as they were computed before it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from quikapp_ml.feature_store.tables import FeatureTable
 from quikapp_ml.features import FEATURE_VIEWS
@@ -47,18 +46,22 @@ FEATURE_TABLES: Mapping[str, Table] = {view.name: feature_table(view) for view i
 """View name → its table."""
 
 
-def add_values(lake: Lake, table: Table, values: pa.Table, built_at: datetime, keep: timedelta) -> int:
-    """Add the values of one build, forget builds that are older than `keep`, and return the table's version."""
+def add_values(
+    lake: Lake,
+    table: Table,
+    values: pa.Table,
+    built_at: datetime,
+    keep: timedelta,
+    *,
+    forget: Sequence[datetime] = (),
+) -> int:
+    """Add the values of one build, forget builds that are older than `keep`, and return the table's version.
+
+    Forgotten are also the values that builds of these times left behind when they were cut off.
+    """
     rows = values.append_column(pa.field(KNOWN, TIME), pa.array([built_at] * values.num_rows, TIME))
     lake.ensure(table)
-    if not _has_older(lake, table.name, built_at - keep):
-        return lake.append(table.name, rows)
-    past = lake.read(table.name)
-    kept = past.filter(pc.greater_equal(past[HAPPENED], pa.scalar(built_at - keep, TIME)))
-    whole = [part.select(table.columns.names).cast(table.columns) for part in (kept, rows)]
-    return lake.overwrite(table.name, pa.concat_tables(whole))
-
-
-def _has_older(lake: Lake, name: str, time: datetime) -> bool:
-    oldest = pc.min(lake.read(name, columns=[HAPPENED])[HAPPENED]).as_py()
-    return oldest is not None and oldest < time
+    if forget:
+        lake.replace(table.name, KNOWN, forget, table.columns.empty_table())
+    lake.delete_older(table.name, HAPPENED, built_at - keep)
+    return lake.append(table.name, rows)

@@ -1,67 +1,106 @@
-"""From bronze to what models learn from: silver tables, feature tables and labels, all of one moment."""
+"""From bronze to what models learn from: silver tables, feature tables and labels, all of one moment.
+
+The first build makes everything; a later one only what new events have changed, with the same result.
+"""
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pyarrow as pa
 
 from quikapp_ml.features import FEATURE_VIEWS
-from quikapp_ml.stores.lake.base import Compute, Lake, Table
+from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
+from quikapp_ml.training.build_log import Build, BuildLog
 from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, add_values
+from quikapp_ml.training.increments import increment
+from quikapp_ml.training.silver_build import SilverBuild
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL, SENTIMENT_LABELS_SQL, SPAM_LABELS_SQL
 from quikapp_ml.training.silver_state import STATE_TABLES
 
 logger = logging.getLogger(__name__)
 
+SILVER = (MESSAGES, ACTIVITIES, *(state.table for state in STATE_TABLES), SPAM_LABELS, SENTIMENT_LABELS)
+"""The tables that a build makes anew, or brings up to date."""
 
-class SilverBuild:
-    """One build: every query reads one and the same version of the events, and the tables made from it."""
-
-    def __init__(self, lake: Lake, compute: Compute) -> None:
-        self._lake = lake
-        self._compute = compute
-        lake.ensure(EVENTS)
-        self.versions: dict[str, int] = {EVENTS.name: lake.version(EVENTS.name)}
-
-    def make(self, table: Table, sql: str, **views: Table) -> None:
-        """Replace a table by the answer to a query over other tables, given by the names that the query uses."""
-        rows = self._ask(sql, views)
-        self._lake.ensure(table)
-        self._wrote(table, rows, self._lake.overwrite(table.name, rows))
-
-    def add(self, table: Table, sql: str, built_at: datetime, **views: Table) -> None:
-        """Add the values of this build to a table of features."""
-        rows = self._ask(sql, views)
-        self._wrote(table, rows, add_values(self._lake, table, rows, built_at, KEEP_FEATURES))
-
-    def _ask(self, sql: str, views: Mapping[str, Table]) -> pa.Table:
-        return self._compute.query(
-            sql,
-            {view: self._lake.uri(source.name) for view, source in views.items()},
-            {view: self.versions[source.name] for view, source in views.items()},
-        )
-
-    def _wrote(self, table: Table, rows: pa.Table, version: int) -> None:
-        self.versions[table.name] = version
-        logger.info("%s: %d rows, version %d", table.name, rows.num_rows, version)
+_STATEMENTS = (
+    MESSAGES_SQL,
+    ACTIVITIES_SQL,
+    *(state.sql for state in STATE_TABLES),
+    SPAM_LABELS_SQL,
+    SENTIMENT_LABELS_SQL,
+    *(str(table.columns) for table in SILVER),
+)
+DEFINITIONS = sha256("\n".join(_STATEMENTS).encode()).hexdigest()
+"""What the tables were made by: by other definitions, they are made anew."""
 
 
-def build_silver(lake: Lake, compute: Compute, as_of: datetime, built_at: datetime | None = None) -> dict[str, int]:
-    """Make all silver and label tables anew, and add to the feature tables what the values were at `as_of`.
+def build_silver(
+    lake: Lake, compute: Compute, as_of: datetime, built_at: datetime | None = None, *, full: bool = False
+) -> dict[str, int]:
+    """Bring all silver and label tables up to date, and add to the feature tables what the values were at `as_of`.
 
-    `built_at` (now, when not given) is when the values become known. Returns the versions: of `events` as read, of
-    every other table as written. Without events, the tables are empty.
+    `built_at` (now, when not given) is when the values become known. With `full`, everything is made anew; as it is
+    when the build before was cut off, or somebody else has written to its tables. Returns the versions: of `events`
+    as read, of every other table as written. Without events, the tables are empty.
     """
     known_at = built_at or datetime.now(UTC)
-    build = SilverBuild(lake, compute)
+    lake.ensure(EVENTS)
+    log = BuildLog(lake)
+    version = lake.version(EVENTS.name)
+    new = None if full or log.cut_off or log.last is None else _new_events(lake, log.last, version)
+    this = log.begin(known_at, as_of, DEFINITIONS, is_full=new is None)
+    if new is None:
+        logger.info("all tables are made anew")
+        build = SilverBuild(lake, compute, {EVENTS.name: version})
+        _make_all(build)
+    else:
+        logger.info("%d new events", new.num_rows)
+        build = SilverBuild(lake, compute, {table.name: lake.version(table.name) for table in SILVER})
+        build.versions[EVENTS.name] = version
+        _bring_up_to_date(build, new)
+    for view in FEATURE_VIEWS:
+        table, rows = FEATURE_TABLES[view.name], build.ask(view.sql("activities", as_of), activities=ACTIVITIES)
+        build.wrote(table, rows, add_values(lake, table, rows, known_at, KEEP_FEATURES, forget=log.cut_off))
+    log.end(this, build.versions)
+    return build.versions
+
+
+def _new_events(lake: Lake, last: Build, version: int) -> pa.Table | None:
+    """The events since the last build; None when its tables are no longer what it made of the events before."""
+    if last.definitions != DEFINITIONS or any(not _is_as_written(lake, table.name, last) for table in SILVER):
+        return None
+    return lake.added(EVENTS.name, last.versions[EVENTS.name], version)
+
+
+def _is_as_written(lake: Lake, name: str, last: Build) -> bool:
+    """Whether the table holds what the build wrote; it may have been compacted."""
+    if name not in last.versions or not lake.exists(name):
+        return False
+    since = lake.added(name, last.versions[name])
+    return since is not None and not since.num_rows
+
+
+def _make_all(build: SilverBuild) -> None:
     build.make(MESSAGES, MESSAGES_SQL, events=EVENTS)
     build.make(ACTIVITIES, ACTIVITIES_SQL, events=EVENTS)
     for state in STATE_TABLES:
         build.make(state.table, state.sql, events=EVENTS)
+    _make_labels(build)
+
+
+def _bring_up_to_date(build: SilverBuild, new: pa.Table) -> None:
+    if not new.num_rows:
+        return
+    with increment(build, new) as night:
+        night.messages()
+        night.activities()
+        for state in STATE_TABLES:
+            night.state(state)
+    _make_labels(build)
+
+
+def _make_labels(build: SilverBuild) -> None:
     build.make(SPAM_LABELS, SPAM_LABELS_SQL, events=EVENTS, messages=MESSAGES)
     build.make(SENTIMENT_LABELS, SENTIMENT_LABELS_SQL, events=EVENTS, messages=MESSAGES)
-    for view in FEATURE_VIEWS:
-        build.add(FEATURE_TABLES[view.name], view.sql("activities", as_of), known_at, activities=ACTIVITIES)
-    return build.versions

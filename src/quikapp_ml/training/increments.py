@@ -1,0 +1,157 @@
+"""What new events change of the silver tables, made anew by the very statements that make them whole.
+
+A row depends on the events of its unit alone: a message, an event, a person in a channel. Of the units that new events
+name, all rows are made again from the events that they depend on; where they differ from what is stored, the weeks
+that the difference is in are written.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from quikapp_ml.stores.lake.base import Table
+from quikapp_ml.stores.lake.tables import ACTIVITIES, CATALOG, EVENTS, MESSAGES, TIME
+from quikapp_ml.training import increments_sql as sql
+from quikapp_ml.training.silver_build import SilverBuild
+from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
+from quikapp_ml.training.silver_state import StateTable
+
+_PLACE = ("channel_id", "user_id")
+_MESSAGE = ("channel_id", "message_id")
+
+
+def _scratch(name: str, columns: pa.Schema) -> Table:
+    return Table(f"{CATALOG}.work.{name}", columns, (), "Of a build that is under way.")
+
+
+def _flags(*names: str) -> list[pa.Field]:
+    return [pa.field(name, pa.bool_()) for name in names]
+
+
+NEW = _scratch("new_events", EVENTS.columns)
+TOLD = _scratch("told_events", pa.schema([*EVENTS.columns, *_flags("is_touched", "is_new")]))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What rows are made anew together: the columns that name it, and whether only those since a time are."""
+
+    columns: tuple[str, ...]
+    since: bool = False
+
+    @property
+    def table(self) -> Table:
+        """The scratch table of such units."""
+        names = [pa.field(name, pa.string()) for name in self.columns]
+        times = [pa.field("first_time", TIME), pa.field("since", TIME)] if self.since else []
+        return _scratch("units", pa.schema([*names, *times]))
+
+
+@contextmanager
+def increment(build: SilverBuild, new: pa.Table) -> Iterator["Increment"]:
+    """The increment of a night, from the events since the last build."""
+    with build.scratch(NEW, new):
+        told = build.ask(sql.TOLD_SQL, new=NEW, events=EVENTS, messages=MESSAGES)
+        with build.scratch(TOLD, told):
+            yield Increment(build, new, told)
+
+
+class Increment:
+    """The tables brought up to date with the new events, one by one."""
+
+    def __init__(self, build: SilverBuild, new: pa.Table, told: pa.Table) -> None:
+        self._build = build
+        self._new = new
+        self._told = told
+
+    def messages(self) -> None:
+        """Messages that new events are about, or answer to."""
+        known = _of_types(self._told, ("message",))
+        self._from_told(MESSAGES, MESSAGES_SQL, Unit(_MESSAGE), self._build.ask(sql.TOUCHED_SQL, events=TOLD), known)
+
+    def activities(self) -> None:
+        """Activities of new events, and of those that answer to a message which has become known since."""
+        affected = self._build.ask(sql.AFFECTED_SQL, events=TOLD)
+        changed = affected.filter(pc.invert(affected["is_new"]))["event_id"]
+        known = self._told.filter(pc.is_in(self._told["event_id"], changed.combine_chunks()))
+        self._from_told(ACTIVITIES, ACTIVITIES_SQL, Unit(("event_id",)), affected.select(["event_id"]), known)
+
+    def state(self, state: StateTable) -> None:
+        """A table with a history."""
+        if not _of_types(self._new, state.types).num_rows:
+            return
+        if state.key == _MESSAGE:
+            units = self._build.ask(sql.new_keys(state.key, state.types), events=TOLD)
+            self._from_told(state.table, state.sql, Unit(state.key), units, _of_types(self._told, state.types))
+        elif state.key == _PLACE:
+            self._from_log(state)
+        else:
+            self._build.make(state.table, state.sql, events=EVENTS)
+
+    def _from_told(self, table: Table, statement: str, unit: Unit, units: pa.Table, known: pa.Table) -> None:
+        """Make the rows of the units again; old ones can be in the weeks of the events that were known."""
+        before = known.filter(pc.invert(known["is_new"]))
+        with self._build.scratch(unit.table, units):
+            fresh = self._build.ask(sql.fresh(table, statement, unit.columns), events=TOLD, units=unit.table)
+            self._bring(table, unit, fresh, _weeks(before["event_time"]))
+
+    def _from_log(self, state: StateTable) -> None:
+        unit = Unit(state.key, since=True)
+        units = self._build.ask(sql.since_sql(state.key, state.types), new=NEW, history=state.table)
+        with self._build.scratch(unit.table, units):
+            statement = sql.fresh_since(state.table, state.sql, state.key, state.types)
+            fresh = self._build.ask(statement, log=EVENTS, units=unit.table)
+            weeks = self._build.ask("SELECT DISTINCT week FROM stored", stored=state.table)["week"].to_pylist()
+            self._bring(state.table, unit, fresh, weeks)
+
+    def _bring(self, table: Table, unit: Unit, fresh: pa.Table, weeks: Sequence[date]) -> None:
+        """Write what differs between the rows as they ought to be and those that are stored in the weeks."""
+        fresh = fresh.select(table.columns.names).cast(table.columns)
+        known = self._stored(table, unit, weeks, others=False)
+        added, gone = differences(fresh, known)
+        if not gone.num_rows:
+            return self._append(table, added)
+        changed = pc.unique(pa.concat_tables([added, gone])["week"])
+        others = self._stored(table, unit, changed.to_pylist(), others=True)
+        rows = pa.concat_tables([others, fresh.filter(pc.is_in(fresh["week"], changed))])
+        version = self._build.lake.replace(table.name, "week", changed.to_pylist(), rows)
+        return self._build.wrote(table, rows, version)
+
+    def _append(self, table: Table, rows: pa.Table) -> None:
+        if rows.num_rows:
+            self._build.wrote(table, rows, self._build.lake.append(table.name, rows))
+
+    def _stored(self, table: Table, unit: Unit, weeks: Sequence[date], *, others: bool) -> pa.Table:
+        if not weeks:
+            return table.columns.empty_table()
+        dates = ", ".join(f"DATE '{week}'" for week in weeks)
+        statement = sql.stored(table, unit.columns, dates, others=others, since=unit.since)
+        rows = self._build.ask(statement, stored=table, units=unit.table)
+        return rows.select(table.columns.names).cast(table.columns)
+
+
+def differences(wanted: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Rows that are wanted and not known, and the other way round; of rows that are there several times, one each."""
+    names = wanted.column_names
+    signed = [
+        rows.append_column("sign", pa.array([sign] * rows.num_rows, pa.int64()))
+        for rows, sign in ((wanted, 1), (known, -1))
+    ]
+    sums = pa.concat_tables(signed).group_by(names).aggregate([("sign", "sum")])
+    added, gone = (sums.filter(compare(sums["sign_sum"], 0)).select(names) for compare in (pc.greater, pc.less))
+    return added.cast(wanted.schema), gone.cast(wanted.schema)
+
+
+def _of_types(events: pa.Table, types: Sequence[str]) -> pa.Table:
+    return events.filter(pc.is_in(events["type"], pa.array(types)))
+
+
+def _weeks(times: pa.ChunkedArray) -> list[date]:
+    """The Mondays of the weeks that the times are in."""
+    mondays = pc.floor_temporal(times.cast(TIME), unit="week").cast(pa.date32())
+    found: list[date] = pc.unique(mondays).to_pylist()
+    return found

@@ -1,0 +1,120 @@
+# ruff: noqa: S608 every part of these statements is a constant of ours
+"""The SQL of a night's increment, on the common ground of Sail and Apache Spark: which rows new events can change.
+
+Views: `new`, the events since the last build; `events`, all of them, or of a step those that it needs; and tables.
+"""
+
+from collections.abc import Sequence
+
+from quikapp_ml.stores.lake.base import Table
+from quikapp_ml.stores.lake.tables import EVENTS
+
+_ABOUT_MESSAGES = ("message", "reaction", "edit", "delete", "report")
+_ELSEWHERE = ("read", "join", "leave")
+
+
+def _of(columns: Sequence[str], alias: str) -> str:
+    return ", ".join(f"{alias}.{name}" for name in columns)
+
+
+def _among(types: Sequence[str]) -> str:
+    return "type IN ({})".format(", ".join(f"'{one}'" for one in types))
+
+
+def _same(columns: Sequence[str], one: str, other: str) -> str:
+    return " AND ".join(f"{one}.{name} = {other}.{name}" for name in columns)
+
+
+_COLUMNS = EVENTS.columns.names
+
+TOLD_SQL = f"""
+WITH sent AS (SELECT DISTINCT channel_id, message_id FROM new WHERE type = 'message'),
+touched AS (
+  SELECT channel_id, message_id FROM new WHERE {_among(_ABOUT_MESSAGES)}
+  UNION
+  SELECT channel_id, thread_id AS message_id FROM new WHERE type = 'message' AND thread_id IS NOT NULL
+  UNION
+  SELECT m.channel_id, m.thread_id AS message_id FROM messages AS m
+  LEFT SEMI JOIN sent AS s ON {_same(("channel_id", "message_id"), "m", "s")} WHERE m.thread_id IS NOT NULL
+),
+named AS (
+  SELECT channel_id, message_id, MAX(touch) AS touch FROM (
+    SELECT channel_id, message_id, 1 AS touch FROM touched
+    UNION ALL
+    SELECT m.channel_id, m.message_id, 0 AS touch FROM messages AS m
+    LEFT SEMI JOIN touched AS t ON m.channel_id = t.channel_id AND m.thread_id = t.message_id
+    WHERE m.thread_id IS NOT NULL
+  ) AS each GROUP BY channel_id, message_id
+)
+SELECT {_of(_COLUMNS, "e")}, n.touch = 1 AS is_touched, i.event_id IS NOT NULL AS is_new
+FROM events AS e JOIN named AS n ON {_same(("channel_id", "message_id"), "e", "n")}
+LEFT JOIN (SELECT event_id FROM new) AS i ON i.event_id = e.event_id
+WHERE e.{_among(_ABOUT_MESSAGES)}
+UNION ALL
+SELECT {", ".join(_COLUMNS)}, false AS is_touched, true AS is_new FROM new WHERE {_among(_ELSEWHERE)}
+"""
+"""All events about the messages that new events are about, that these answer to, or that answer to those: what rows of
+`messages` and `activities` can be made of. Only those of touched messages are whole. With them, the new events that
+are about no message."""
+
+TOUCHED_SQL = "SELECT DISTINCT channel_id, message_id FROM events WHERE is_touched"
+
+AFFECTED_SQL = f"""
+WITH sent AS (SELECT DISTINCT channel_id, message_id FROM events WHERE type = 'message' AND is_new)
+SELECT event_id, is_new FROM events WHERE is_new
+UNION
+SELECT e.event_id, e.is_new FROM events AS e
+LEFT SEMI JOIN sent AS s ON {_same(("channel_id", "message_id"), "e", "s")}
+UNION
+SELECT e.event_id, e.is_new FROM events AS e
+LEFT SEMI JOIN sent AS s ON e.channel_id = s.channel_id AND e.thread_id = s.message_id
+WHERE e.type = 'message'
+"""
+"""Events whose activities are new, or may have changed: those of messages sent since, and what answers to these."""
+
+
+def new_keys(key: Sequence[str], types: Sequence[str]) -> str:
+    """SQL of the keys that new events of the types have."""
+    return f"SELECT DISTINCT {', '.join(key)} FROM events WHERE is_new AND {_among(types)}"
+
+
+def since_sql(key: Sequence[str], types: Sequence[str]) -> str:
+    """SQL of the keys that new events have, with the first of their times, and the last row of `history` before it."""
+    return f"""
+SELECT {_of(key, "f")}, f.first_time, MAX(h.valid_from) AS since
+FROM (
+  SELECT {", ".join(key)}, MIN(event_time) AS first_time FROM new WHERE {_among(types)} GROUP BY {", ".join(key)}
+) AS f
+LEFT JOIN history AS h ON {_same(key, "f", "h")} AND h.valid_from < f.first_time
+GROUP BY {_of(key, "f")}, f.first_time
+"""
+
+
+def fresh_since(table: Table, sql: str, key: Sequence[str], types: Sequence[str]) -> str:
+    """SQL of the rows of a history from `since` on: what was between that row and the first new event says nothing."""
+    return f"""
+WITH events AS (
+  SELECT {_of(_COLUMNS, "e")} FROM log AS e
+  JOIN units AS u ON {_same(key, "e", "u")} AND (e.event_time >= u.first_time OR e.event_time = u.since)
+  WHERE e.{_among(types)}
+)
+SELECT {_of(table.columns.names, "f")} FROM ({sql}) AS f
+"""
+
+
+def fresh(table: Table, sql: str, unit: Sequence[str]) -> str:
+    """SQL of the rows that a table ought to have of some units."""
+    return f"""
+SELECT {_of(table.columns.names, "f")} FROM ({sql}) AS f LEFT SEMI JOIN units AS u ON {_same(unit, "f", "u")}
+"""
+
+
+def stored(table: Table, unit: Sequence[str], weeks: str, *, others: bool, since: bool) -> str:
+    """SQL of the rows that a table has of some units, or of all other units, in some weeks."""
+    kind = "ANTI" if others else "SEMI"
+    later = " AND (u.since IS NULL OR t.valid_from >= u.since)" if since else ""
+    return f"""
+SELECT {_of(table.columns.names, "t")} FROM stored AS t
+LEFT {kind} JOIN units AS u ON {_same(unit, "t", "u")}{later}
+WHERE t.week IN ({weeks})
+"""
