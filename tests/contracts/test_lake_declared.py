@@ -1,15 +1,20 @@
 """What every lake promises of constraints, owner and retention: held from the first row on, and brought up to date."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import deltalake
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyspark.errors import PySparkException
+from pyspark.sql.connect import functions
+from pyspark.sql.connect.session import SparkSession
 
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.lake import open_lake
@@ -17,6 +22,7 @@ from quikapp_ml.stores.lake.base import Lake, Table, Transaction
 from quikapp_ml.stores.lake.memory import MemoryLake
 from support.clouds import CLOUD_ROOTS
 
+REMOTE = os.environ.get("TEST_SPARK_REMOTE", "")
 TIME = pa.timestamp("us", tz="UTC")
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 LABELS = Table(
@@ -210,6 +216,28 @@ def test_another_writer_of_delta_is_held_to_them_too(tmp_path: Path) -> None:
     assert table.protocol().min_writer_version >= 3
     with pytest.raises(Exception, match="failed validation check"):
         deltalake.write_deltalake(table, rows({"label": "egg"}), mode="append")
+
+
+@pytest.mark.spark
+@pytest.mark.skipif(not REMOTE, reason="scripts/test spark starts a server")
+def test_apache_spark_is_held_to_them_too_and_may_change_the_table(tmp_path: Path) -> None:
+    lake = open_lake(str(tmp_path))
+    lake.ensure(LABELS)
+    lake.append(NAME, rows({"id": "ours"}))
+    path = unquote(urlparse(lake.uri(NAME)).path)
+    session = SparkSession.builder.remote(REMOTE).create()
+    labels = session.read.format("delta").load(path)
+    labels.withColumn("id", functions.lit("theirs")).write.format("delta").mode("append").save(path)
+    with pytest.raises(PySparkException, match=r"known_label .* violated"):
+        labels.withColumn("label", functions.lit("egg")).write.format("delta").mode("append").save(path)
+    session.sql(f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('their.own' = '1')")
+    version = lake.version(NAME)
+    lake.ensure(LABELS)
+    assert (lake.version(NAME), ids(lake)) == (version, ["ours", "theirs"])
+    lake.vacuum(NAME, timedelta(0), [1])
+    lake.trim_log(NAME, timedelta(days=1), [1])
+    assert session.read.format("delta").option("versionAsOf", 1).load(path).count() == 1
+    session.stop()
 
 
 def test_a_table_with_features_of_newer_writers_can_get_constraints(tmp_path: Path) -> None:
