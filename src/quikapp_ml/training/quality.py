@@ -27,7 +27,15 @@ from quikapp_ml.training.expectations import (
     RowRule,
     Unique,
 )
-from quikapp_ml.training.quality_records import FAILED, PASSED, QUALITY_RESULTS, QUARANTINE, QUARANTINED
+from quikapp_ml.training.quality_records import (
+    FAILED,
+    PASSED,
+    QUALITY_RESULTS,
+    QUARANTINE,
+    QUARANTINED,
+    TakenOut,
+    taken_out_untold,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +67,8 @@ def check_tables(
 ) -> list[Finding]:
     """Check every table that has been made, take out what is to be in quarantine, and add the results to their table.
 
-    Cut off at any moment and run again, it ends the same: no row is in quarantine twice, and none is lost.
+    Cut off at any moment and run again, it ends the same: no row is in quarantine twice, none is lost, and what was
+    taken out before the cut is told of.
     """
     findings = [
         finding
@@ -82,8 +91,12 @@ def _check_table(lake: Lake, name: str, expected: Sequence[Expectation], now: da
         version = _take_out(lake, name, version, aside, now)
         rest = lake.read(name, columns=needed, version=version)
         counts |= {each: count_broken(rest, each, now) for each in expected if each.outcome is Outcome.FAIL}
+        before = TakenOut(0, {})
+    else:
+        before = taken_out_untold(lake, name, version)
     for each, count in counts.items():
-        yield Finding(name, version, each, rows.num_rows, count)
+        n_failed = count + before.by_reason.get(str(each), 0)
+        yield Finding(name, version, each, rows.num_rows + before.n_rows, n_failed)
 
 
 def count_broken(rows: pa.Table, expectation: Expectation, now: datetime) -> int:

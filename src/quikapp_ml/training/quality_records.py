@@ -1,6 +1,8 @@
 """What the quality gate found, kept as tables, and what that means for a model."""
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -51,6 +53,33 @@ QUARANTINE = Table(
     retention=timedelta(days=90),
     retention_column="quarantined_at",
 )
+
+
+@dataclass(frozen=True)
+class TakenOut:
+    """Rows that went to quarantine from one version of a table: how many, and how many for each reason."""
+
+    n_rows: int
+    by_reason: Mapping[str, int]
+
+
+def taken_out_untold(lake: Lake, name: str, version: int) -> TakenOut:
+    """What a check that was cut off took out to make this version, and did not live to tell of."""
+    if not lake.exists(QUARANTINE.name) or _is_told_of(lake, name, version):
+        return TakenOut(0, {})
+    taken = [
+        row
+        for row in lake.read(QUARANTINE.name).to_pylist()
+        if (row["table_name"], row["table_version"]) == (name, version - 1)
+    ]
+    return TakenOut(len({row["row"] for row in taken}), Counter(row["reason"] for row in taken))
+
+
+def _is_told_of(lake: Lake, name: str, version: int) -> bool:
+    if not lake.exists(QUALITY_RESULTS.name):
+        return False
+    told = lake.read(QUALITY_RESULTS.name, columns=["table_name", "table_version"]).to_pylist()
+    return {"table_name": name, "table_version": version} in told
 
 
 def objection(lake: Lake, table_versions: Mapping[str, int]) -> str:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from quikapp_ml.stores.lake.memory import MemoryLake
-from quikapp_ml.training.quality_records import QUALITY_RESULTS, objection
+from quikapp_ml.training.quality_records import QUALITY_RESULTS, QUARANTINE, TakenOut, objection, taken_out_untold
 
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 TABLE = "quikapp_ml.silver.notes"
@@ -47,3 +47,16 @@ def test_what_failed_later_or_elsewhere_or_was_never_checked_is_no_objection() -
     assert objection(lake, {TABLE: 3, "quikapp_ml.silver.other": 4}) == ""
     assert objection(lake, {}) == ""
     assert objection(MemoryLake(), {TABLE: 4}) == ""
+
+
+def test_what_a_check_took_out_and_did_not_tell_of_is_told_once() -> None:
+    assert taken_out_untold(MemoryLake(), TABLE, 4) == TakenOut(0, {})
+    rows = [(TABLE, 3, "a", "1"), (TABLE, 3, "b", "1"), (TABLE, 3, "a", "2"), (TABLE, 2, "a", "3"), ("u", 3, "a", "4")]
+    names = ("table_name", "table_version", "reason", "row")
+    taken = [{**dict(zip(names, row, strict=True)), "quarantined_at": NOW} for row in rows]
+    told_of_3, told_of_4 = lake_with((3, "r", "passed")), lake_with((4, "r", "quarantined"))
+    for lake in (told_of_3, told_of_4):
+        lake.ensure(QUARANTINE)
+        lake.append(QUARANTINE.name, pa.Table.from_pylist(taken, schema=QUARANTINE.columns))
+    assert taken_out_untold(told_of_3, TABLE, 4) == TakenOut(2, {"a": 2, "b": 1})
+    assert taken_out_untold(told_of_4, TABLE, 4) == TakenOut(0, {})
