@@ -15,6 +15,7 @@ from quikapp_ml.api.deps import Service
 from quikapp_ml.api.errors import EXCEPTION_HANDLERS, not_admitted
 from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
 from quikapp_ml.api.routes import (
+    decisions,
     events,
     features,
     feedback,
@@ -48,6 +49,7 @@ ROUTERS = (
     sentiment.router,
     features.router,
     feedback.router,
+    decisions.router,
     policies.router,
     review.router,
     health.router,

@@ -27,6 +27,7 @@ from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
@@ -140,6 +141,13 @@ class Ledger(Protocol):
         """Decisions that could not be written down."""
 
 
+class Decisions(Protocol):
+    """Decisions that were made; it reads stores, so not on the event loop."""
+
+    def find(self, decision_id: str) -> Recorded:
+        """One of them."""
+
+
 class Health(Protocol):
     """What is known of the state of the service; never waits."""
 
@@ -187,6 +195,8 @@ class Service(Protocol):
     def endpoints(self) -> EndpointHost: ...  # noqa: D102
     @property
     def moderation(self) -> Moderation: ...  # noqa: D102
+    @property
+    def decisions(self) -> Decisions: ...  # noqa: D102
 
     def start(self) -> None:
         """Recover what was left behind and begin to work."""

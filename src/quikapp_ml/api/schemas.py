@@ -20,6 +20,7 @@ from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.entities.spam_policy import SpamPolicyChange, SpamPolicyFields
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
+from quikapp_ml.serving.ledger_view import DecisionExplained
 from quikapp_ml.serving.online_features import Catalogue, FeaturesAnswer
 from quikapp_ml.serving.review import ReviewList
 from quikapp_ml.serving.spam_policy import DryRunAnswer, PolicyAnswer, PolicyHistory
@@ -187,6 +188,7 @@ OPERATIONS: dict[str, Operation] = {
         {"decision_id": "the decision_id of an answer", "action": "click", "item_id": "channel-456"},
         (*_POST_ERRORS, 404),
     ),
+    "decision": Operation("Explain a decision", "DecisionExplained", errors=(404,)),
     "policy": Operation("Show the policy", "PolicyAnswer", errors=(422,)),
     "change_policy": Operation(
         "Change the policy", "PolicyAnswer", 200, "SpamPolicyChange", _POLICY_EXAMPLE, _CHANGE_ERRORS
@@ -282,6 +284,7 @@ def component_schemas() -> dict[str, Any]:
         FeaturesAnswer,
         Catalogue,
         FeedbackReceipt,
+        DecisionExplained,
         PolicyAnswer,
         PolicyHistory,
         DryRunAnswer,

@@ -84,7 +84,7 @@ class DecisionLedger:
 
         The newest 50,000 decisions since the start of this process are remembered. Older ones are in the lake only.
         """
-        made_ms = _made_ms(decision_id)
+        made_ms = made_at_ms(decision_id)
         with self._lock:
             if decision_id in self._remembered:
                 return True
@@ -107,7 +107,7 @@ class DecisionLedger:
         if len(self._remembered) > REMEMBERED:
             oldest = next(iter(self._remembered))
             del self._remembered[oldest]
-            self._forgotten_ms = max(self._forgotten_ms, _made_ms(oldest) or 0)
+            self._forgotten_ms = max(self._forgotten_ms, made_at_ms(oldest) or 0)
 
     def _row(self, decision: Decision) -> bytes:
         columns = {
@@ -173,7 +173,7 @@ def time_ordered_id(unix_ms: int) -> str:
     return str(uuid.UUID(int=unix_ms << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | random_b))
 
 
-def _made_ms(decision_id: str) -> int | None:
+def made_at_ms(decision_id: str) -> int | None:
     """When the id was made, in ms since 1970; None when it is none of ours."""
     try:
         parsed = uuid.UUID(decision_id)

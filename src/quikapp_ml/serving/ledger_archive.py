@@ -1,6 +1,7 @@
 """Decisions that were made, read back: from the tables, and, those of the last second, from the spool."""
 
 import random
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +11,13 @@ import orjson
 
 from quikapp_ml.entities.decisions import ModelRef
 from quikapp_ml.errors import NotFound
-from quikapp_ml.serving.decisions import Inputs
+from quikapp_ml.serving.decisions import Inputs, made_at_ms
 from quikapp_ml.serving.erasure import ERASED
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import DECISIONS
 from quikapp_ml.stores.spool.base import Spool
 
+RECENT_MS = 10_000
 _JSON_COLUMNS = ("request", "features", "candidates", "answer")
 
 
@@ -95,8 +97,13 @@ class DecisionArchive:
         return list(self._lake.find(DECISIONS.name, "decision_id", list(decision_ids)).to_pylist())
 
     def _waiting(self, decision_id: str) -> dict[str, Any] | None:
+        if self._spool is None:
+            return None
+        made_ms = made_at_ms(decision_id)
+        if made_ms is not None and abs(time.time() * 1000 - made_ms) < RECENT_MS:
+            self._spool.sync()  # only what is on the disk can be read back
         mark = b'"%s"' % decision_id.encode("utf-8", "replace")
-        for frame in self._spool.read(0) if self._spool else ():
+        for frame in self._spool.read(0):
             if frame.table != DECISIONS.name or mark not in frame.body:
                 continue
             for line in frame.body.splitlines():

@@ -83,12 +83,18 @@ def rank(row: Recorded, model: Model | None, by: ModelRef) -> RankAnswer:
 
 
 def check_spam(row: Recorded, model: Model | None, by: ModelRef) -> SpamAnswer:
-    """The verdict on the recorded text by what was known of its author then."""
-    content, features = row.columns["request"]["content"], row.columns["features"]
+    """The verdict on the recorded text by what was known of its author then, under the policy that held."""
+    return check_spam_by(row, model, by, row.columns["features"])
+
+
+def check_spam_by(row: Recorded, model: Model | None, by: ModelRef, features: Mapping[str, float]) -> SpamAnswer:
+    """The verdict on the recorded text by these features of its author."""
+    content, kept = row.columns["request"]["content"], row.columns["candidates"]
     author = {name: features[name] for name in AUTHOR_FEATURES if name in features}
     classifier = _as(SpamClassifier, model)
     verdict = spam.check_by_rules(content) if classifier is None else classifier.check(content, author)
-    return spam.judged(row.decision_id, verdict, by, is_degraded=model is None)
+    context = None if kept is None else spam.SpamContext.from_document(row.user_id or "", kept)
+    return spam.judged(row.decision_id, verdict, by, context, is_degraded=model is None)
 
 
 def read_sentiment(row: Recorded, model: Model | None, by: ModelRef) -> SentimentAnswer:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quikapp_ml.entities.decisions import Decision, ModelRef
-from quikapp_ml.entities.questions import RankQuestion, RecommendationQuestion, SpamQuestion
+from quikapp_ml.entities.questions import RankQuestion, RecommendationQuestion
 from quikapp_ml.errors import Unavailable
+from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
@@ -13,12 +14,14 @@ from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
-from quikapp_ml.serving.replay_kinds import read_sentiment
-from quikapp_ml.serving.spam import SpamService
+from quikapp_ml.serving.replay_kinds import check_spam_by, read_sentiment
 
 
 class PresentFeatures:
-    """Answers by the services themselves, over a state that is given, with one model."""
+    """Answers by the services themselves, over a state that is given, with one model.
+
+    A spam check keeps the policy, the corrections and the campaign of then: only its author is seen as of now.
+    """
 
     def __init__(self, workspace: Workspace, features: OnlineFeatures, clock: Callable[[], float]) -> None:
         self._state = (workspace, features, clock)
@@ -35,7 +38,9 @@ class PresentFeatures:
             return RecommendationService(*parts).recommend(RecommendationQuestion.model_validate(request))
         if row.kind == "rank":
             return RankingService(*parts).rank(RankQuestion.model_validate(request, strict=False))
-        return SpamService(*parts).check(SpamQuestion.model_validate(request))
+        workspace, features, clock = self._state
+        author = author_behaviour(workspace, features, row.user_id or "", clock())
+        return check_spam_by(row, model, by, {**row.columns["features"], **author})
 
 
 class _OneModel:
