@@ -42,6 +42,7 @@ from quikapp_ml.stores.home import Home
 from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS, FEEDBACK, inference_table
 from quikapp_ml.stores.online import open_online_store
+from quikapp_ml.stores.online.published import published_namespaces
 from quikapp_ml.stores.registry import open_registry
 from quikapp_ml.stores.registry.base import CHAMPION, ModelRegistry
 from quikapp_ml.stores.spool.file import FileSpool
@@ -215,7 +216,7 @@ class Service:
         if self._has_whole_state():
             self.intake.recover()
         else:
-            self.online.clear()
+            self.online.clear(keep=self._to_keep())
             written = self.lake.transaction_number(EVENTS.name, self.spool.writer_id) if self._has_events else None
             self.intake.rebuild(ordered_events(self.lake), written or 0)
             self.online.write({DEFINITIONS: dict.fromkeys(self.features.NAMESPACES, b"")})
@@ -224,10 +225,16 @@ class Service:
 
     def _has_whole_state(self) -> bool:
         """Not in a new home, after the store was lost or put back from an older copy, nor when views have changed."""
+        return self._goes_on() and None not in self.online.get(DEFINITIONS, self.features.NAMESPACES)
+
+    def _goes_on(self) -> bool:
+        """Whether the store is the one that this home left: of an older copy, nothing holds."""
         checkpoint = self.online.checkpoint
-        if not checkpoint or checkpoint < self.spool.forgotten:
-            return False
-        return None not in self.online.get(DEFINITIONS, self.features.NAMESPACES)
+        return bool(checkpoint) and checkpoint >= self.spool.forgotten
+
+    def _to_keep(self) -> list[str]:
+        """What is published does not depend on how views are counted here."""
+        return published_namespaces(self.online) if self._goes_on() else []
 
     def start(self) -> None:
         """Begin to take events and to answer. Called again, it does nothing."""

@@ -144,6 +144,16 @@ def test_clear_leaves_nothing_but_the_owner(store: OnlineStore) -> None:
     assert (dict(store.items("people")), store.checkpoint) == ({"bob": b"2"}, 1)
 
 
+def test_clear_keeps_what_it_is_told_to(store: OnlineStore) -> None:
+    store.claim("home-1")
+    store.write({"people": {"ada": b"1"}, "tables": {"x": b"2", "y": b"3"}, "é": {"x": b"4"}}, checkpoint=3)
+    store.clear(keep=["tables", "é", "nothing"])
+    assert (store.checkpoint, store.count("people")) == (0, 0)
+    assert (dict(store.items("tables")), store.get("é", ["x"])) == ({"x": b"2", "y": b"3"}, [b"4"])
+    store.clear()
+    assert (store.count("tables"), store.count("é")) == (0, 0)
+
+
 def test_a_key_that_is_no_text_is_refused(url: str) -> None:
     with closing(open_online_store(url)) as store:
         with pytest.raises(InvalidInput, match="not text"):

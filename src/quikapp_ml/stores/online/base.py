@@ -1,7 +1,7 @@
 """Online state: documents that answers are computed from. One interface; a file a technology."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 Changes = Mapping[str, Mapping[str, bytes | None]]
 """Namespace → key → new document, or None to take it away."""
@@ -41,8 +41,11 @@ class OnlineStore(ABC):
         """
 
     @abstractmethod
-    def clear(self) -> None:
-        """Take all documents away and set the checkpoint to 0, in one transaction; the owner stays."""
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """Take all documents away, but those of namespaces to `keep`, and set the checkpoint to 0, in one transaction.
+
+        The owner stays.
+        """
 
     @property
     @abstractmethod

@@ -1,6 +1,6 @@
 """Online state in memory: for tests and replays; nothing survives the process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from threading import Lock
 
 from quikapp_ml.errors import StorageFailed
@@ -58,11 +58,12 @@ class MemoryOnlineStore(OnlineStore):
                     kept[key] = document
             self._checkpoint = self._checkpoint if checkpoint is None else checkpoint
 
-    def clear(self) -> None:
-        """Forget all documents."""
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """Forget all other documents."""
         with self._lock:
             self._check_open()
-            self._documents, self._checkpoint = {}, 0
+            self._documents = {name: found for name, found in self._documents.items() if name in keep}
+            self._checkpoint = 0
 
     @property
     def checkpoint(self) -> int:

@@ -1,6 +1,6 @@
 """Online state in PostgreSQL: one table in a schema of its own."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from threading import Lock
 from typing import Any, TypeVar
@@ -16,6 +16,7 @@ from quikapp_ml.stores.remote import address
 
 READ_SECONDS = 1.0
 WRITE_SECONDS = 5.0
+DELETED_A_STATEMENT = 50_000
 DOCUMENTS_A_PAGE = 2_000
 DOCUMENTS_A_STATEMENT = 5_000
 
@@ -38,6 +39,10 @@ ON CONFLICT (place) DO UPDATE SET document = excluded.document
 """
 _PAGE = """
 SELECT place, key, document FROM {schema}.documents WHERE place > %b AND place < %b ORDER BY place LIMIT %s
+"""
+_DELETE_SOME = """
+DELETE FROM {schema}.documents
+WHERE place IN (SELECT place FROM {schema}.documents WHERE namespace <> ALL(%b) LIMIT %s)
 """
 _META = "SELECT owner, checkpoint FROM {schema}.online_meta"
 _META_FOR_UPDATE = "SELECT owner, checkpoint FROM {schema}.online_meta FOR UPDATE"
@@ -153,13 +158,17 @@ class PostgresOnlineStore(OnlineStore):
 
         self._run(self._writer, write_all)
 
-    def clear(self) -> None:
-        """Empty the table; the owner stays."""
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """Empty the table but for what is to be kept; the owner stays."""
+        kept = [_encoded(namespace) for namespace in keep]
 
         def clear_all(connection: Connection) -> None:
             with self._expected.moving_to(0), connection.transaction():
                 self._execute(connection, "UPDATE {schema}.online_meta SET checkpoint = 0")
-                self._execute(connection, "TRUNCATE {schema}.documents")
+                if not kept:
+                    self._execute(connection, "TRUNCATE {schema}.documents")
+                while kept and self._execute(connection, _DELETE_SOME, kept, DELETED_A_STATEMENT).rowcount:
+                    pass  # so that no statement takes longer than a wait may
 
         self._run(self._writer, clear_all)
 

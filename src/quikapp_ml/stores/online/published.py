@@ -111,6 +111,11 @@ def published_tables(online: OnlineStore) -> dict[str, tuple[Published, float | 
     return {name: (Published(**orjson.loads(document)), times.get(name)) for name, document in marks}
 
 
+def published_namespaces(online: OnlineStore) -> list[str]:
+    """Where all that is published lies."""
+    return [PUBLISHED, PUBLISHED_AT, *(namespace_of(name) for name, _ in online.items(PUBLISHED))]
+
+
 def document_key(table: str, kinds: Mapping[str, str], given: Mapping[str, Any]) -> str:
     """Key of an entity's document; dates and times may be ISO texts. Raises InvalidInput, naming each part."""
     parts, problems = [], []

@@ -1,7 +1,7 @@
 """Online state in Redis: a hash for each namespace, all of them under one prefix, written by MULTI and EXEC."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from threading import Lock
@@ -96,11 +96,15 @@ class RedisOnlineStore(OnlineStore):
             commands.append(("HSET", self._meta, "checkpoint", checkpoint))
         self._execute(commands, checkpoint)
 
-    def clear(self) -> None:
-        """Delete the hashes and the checkpoint; the owner stays."""
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """Delete the hashes that are not to be kept, and the checkpoint; the owner stays."""
         with self._storage():
-            hashes = [self._documents.encode() + name for name in self._writer.smembers(self._namespaces)]
-        self._execute([("UNLINK", self._namespaces, *hashes), ("HDEL", self._meta, "checkpoint")], 0)
+            gone = sorted(self._writer.smembers(self._namespaces) - set(map(_encoded, keep)))
+        commands: list[tuple[Any, ...]] = [("HDEL", self._meta, "checkpoint")]
+        if gone:
+            hashes = (self._documents.encode() + name for name in gone)
+            commands += [("SREM", self._namespaces, *gone), ("UNLINK", *hashes)]
+        self._execute(commands, 0)
 
     @property
     def checkpoint(self) -> int:

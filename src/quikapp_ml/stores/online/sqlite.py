@@ -1,7 +1,7 @@
 """Online state in one SQLite file, safe against a power cut: a write has returned when it is on the disk."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -90,10 +90,11 @@ class SQLiteOnlineStore(OnlineStore):
             if checkpoint is not None:
                 self._writer.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?)", (checkpoint,))
 
-    def clear(self) -> None:
-        """Empty the tables but for the owner."""
+    def clear(self, keep: Collection[str] = ()) -> None:
+        """Empty the tables but for the owner, and what is to be kept."""
+        marks = ",".join("?" * len(keep))
         with self._write_lock, self._storage(), self._transaction():
-            self._writer.execute("DELETE FROM documents")
+            self._writer.execute(f"DELETE FROM documents WHERE namespace NOT IN ({marks})", tuple(keep))  # noqa: S608
             self._writer.execute("DELETE FROM meta WHERE name = 'checkpoint'")
 
     @property
