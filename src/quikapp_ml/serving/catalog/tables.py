@@ -52,6 +52,8 @@ class NewTable:
     properties: Mapping[str, str] = field(default_factory=dict)
     location: str = ""
     view_definition: str = ""
+    session: str = ""
+    """Of a view: the catalog and schema that names in its text are in."""
     staged: str = ""
     """URL that `stage` has named for a managed table."""
 
@@ -170,6 +172,19 @@ class Tables:
                 record = replace(record, details={"table_type": MANAGED}, record_id=info.table_id)
             return self.described(self._securables.change(record, change, access.who.name).name)
 
+    def rewrite_view(
+        self, access: CallerAccess, name: str, text: str, session: str, columns: Sequence[Column]
+    ) -> TableInfo:
+        """Give a view another text; who rewrites it owns it, for it is read by its owner's rights."""
+        securable = full_name(Kind.TABLE, name)
+        access.check_manages(securable)
+        with self._securables.lock:
+            record = self._securables.get(securable)
+            details = {**record.details, "view_definition": text, "columns": schema_text(columns), "session": session}
+            changed = replace(record, details=details)
+            self._securables.change(changed, Change(owner=access.who.name), access.who.name)
+        return self.described(securable.name)
+
     def drop(self, access: CallerAccess, name: str) -> None:
         """Drop a table; the files of an external one stay. Raises NotFound, PermissionDenied."""
         securable = full_name(Kind.TABLE, name)
@@ -223,6 +238,7 @@ class Tables:
             "table_type": VIEW,
             "view_definition": new.view_definition,
             "columns": schema_text(new.columns),
+            "session": new.session,
         }
         self._keep(access, securable, new, details)
 

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
-from deltalake import DeltaTable, Schema
+import pyarrow as pa
+from deltalake import DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
@@ -99,6 +100,30 @@ def delta_history(uri: str, limit: int) -> list[HistoryEntry]:
     """Newest commits first. Raises NotFound without the table."""
     with _named(uri):
         return [_entry(each) for each in _open(uri).history(limit)]
+
+
+def append_delta(uri: str, rows: pa.Table) -> None:
+    """Add rows in one commit. Raises InvalidInput when they do not fit."""
+    _write(uri, rows, mode="append")
+
+
+def overwrite_delta(uri: str, rows: pa.Table) -> None:
+    """Put rows, and their columns, in the place of what was there, in one commit."""
+    _write(uri, rows, mode="overwrite", schema_mode="overwrite")
+
+
+def empty_rows(schema: str) -> pa.Table:
+    """No rows, of the columns of a Delta schema's JSON text."""
+    return pa.table(pa.schema(Schema.from_json(schema).to_arrow()).empty_table())
+
+
+def _write(uri: str, rows: pa.Table, **how: Any) -> None:
+    try:
+        write_deltalake(uri, rows, storage_options=_options(uri), **how)
+    except (DeltaError, ValueError) as error:
+        raise InvalidInput(f"the table does not take these rows: {without_keys(str(error))[:500]}") from cause(error)
+    except OSError as error:
+        raise StorageFailed(f"the rows cannot be written: {without_keys(str(error))}") from cause(error)
 
 
 def remove_delta(uri: str) -> None:

@@ -43,6 +43,7 @@ class SparkCompute(Compute):
         self._lock = Lock()
         self._server: SparkConnectServer | None = None
         self._session: Any = None
+        self._address = ""
         self._doors: tempfile.TemporaryDirectory[str] | None = None
 
     def query(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int] | None = None) -> pa.Table:
@@ -65,6 +66,18 @@ class SparkCompute(Compute):
         with self._lock:
             return self._open()
 
+    def new_session(self) -> SparkSession:
+        """Another session of the same engine: what is registered in it is seen nowhere else."""
+        with self._lock:
+            self._open()
+            return _new_session(self._address)
+
+    def readable(self, uri: str) -> str:
+        """The URL of a table's files as the engine reads it."""
+        with self._lock:
+            self._open()
+            return self._readable(uri)
+
     def frame(self, uri: str, version: int | None = None, session: SparkSession | None = None) -> DataFrame:
         """A Delta table as a data frame of our session, or of another one that reaches the same files."""
         with self._lock:
@@ -84,12 +97,9 @@ class SparkCompute(Compute):
 
     def _open(self) -> Any:
         if self._session is None:
-            address = self._remote or self._start_sail()
-            _check_reachable(address)
-            self._session = SparkSession.builder.remote(address).create()
-            # The client's own policy would try for ten minutes; this one gives up after about four seconds.
-            self._session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
-            self._session.conf.set("spark.sql.session.timeZone", "UTC")
+            self._address = self._remote or self._start_sail()
+            _check_reachable(self._address)
+            self._session = _new_session(self._address)
         return self._session
 
     def _start_sail(self) -> str:
@@ -135,6 +145,14 @@ class SparkCompute(Compute):
                 session.catalog.dropTempView(view)
         except PySparkException as error:
             raise JobFailed(f"the engine is gone: {without_keys(str(error))}") from cause(error)
+
+
+def _new_session(address: str) -> Any:
+    session = SparkSession.builder.remote(address).create()
+    # The client's own policy would try for ten minutes; this one gives up after about four seconds.
+    session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
 
 
 def _check_names(tables: Mapping[str, str], versions: Mapping[str, int]) -> None:

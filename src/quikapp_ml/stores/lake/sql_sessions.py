@@ -1,0 +1,84 @@
+"""One session of the engine a statement: it knows the tables that the statement was allowed, and no others."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+from pyspark.errors import PySparkException
+
+from quikapp_ml.errors import JobFailed
+from quikapp_ml.stores.lake.secrecy import cause, without_keys
+from quikapp_ml.stores.lake.spark import SparkCompute
+
+
+class SqlSessions:
+    """Opens sessions of the engine behind a Spark Connect URL; of Sail in this process when it is empty."""
+
+    def __init__(self, remote: str = "") -> None:
+        self._compute = SparkCompute(remote)
+
+    def open(self) -> "SqlEngineSession":
+        """A session for one statement. Raises Unavailable when the engine does not answer."""
+        return SqlEngineSession(self._compute)
+
+    def close(self) -> None:
+        """Give the engine back."""
+        self._compute.close()
+
+
+class SqlEngineSession:
+    """Runs one statement; `stop` may be called from another thread, and ends it."""
+
+    def __init__(self, compute: SparkCompute) -> None:
+        self._compute = compute
+        self._session: Any = compute.new_session()
+
+    def query(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int], limit: int | None) -> pa.Table:
+        """Rows of a statement that reads: at most as many as the limit. Raises JobFailed with the engine's words."""
+        try:
+            for name, uri in tables.items():
+                self._register(name, self._compute.readable(uri), versions.get(name))
+            frame = self._session.sql(sql)
+            return (frame if limit is None else frame.limit(limit)).toArrow()
+        except PySparkException as error:
+            raise _failed(error) from cause(error)
+
+    def change(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int], target: str) -> None:
+        """A statement that changes the table of the name `target`. Raises JobFailed with the engine's words."""
+        try:
+            for name, uri in tables.items():
+                place = self._compute.readable(uri)
+                if name == target:
+                    self._session.sql(f"CREATE TABLE {name} USING delta LOCATION '{place}'")
+                else:
+                    self._register(name, place, versions.get(name))
+            self._session.sql(sql).toArrow()
+        except PySparkException as error:
+            raise _failed(error) from cause(error)
+        finally:
+            self._forget(target)
+
+    def stop(self) -> None:
+        """End what runs, and the session."""
+        try:
+            self._session.interruptAll()
+            self._session.stop()
+        except PySparkException:
+            return
+
+    def _register(self, name: str, place: str, version: int | None) -> None:
+        reader = self._session.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        reader.load(place).createOrReplaceTempView(name)
+
+    def _forget(self, target: str) -> None:
+        """An engine with one catalog for all sessions would keep the name; the files stay."""
+        try:
+            self._session.sql(f"DROP TABLE IF EXISTS {target}")
+        except PySparkException:
+            return
+
+
+def _failed(error: PySparkException) -> JobFailed:
+    return JobFailed(without_keys(str(error))[:2000])
