@@ -12,7 +12,7 @@ from quikapp_ml.entities.questions import Feedback
 from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.errors import NotFound
 from quikapp_ml.serving.decisions import DecisionLedger, time_ordered_id
-from quikapp_ml.serving.moderation import JUDGEMENTS, Moderation
+from quikapp_ml.serving.moderation import JUDGEMENTS, Moderation, weight_of
 from quikapp_ml.stores.lake.tables import FEEDBACK
 from quikapp_ml.stores.spool.base import Spool
 
@@ -32,6 +32,8 @@ class ReviewResolved:
 class FeedbackIntake:
     """Takes feedback. Only ids that were certainly never given out are refused: the ledger remembers the newest
     decisions, and feedback on an older one is taken as it is and joins its decision in the lake.
+
+    The `value` of what is said of a spam check is how much it counts: 1 a moderator's word, else at most a half.
     """
 
     def __init__(self, spool: Spool, ledger: DecisionLedger, moderation: Moderation) -> None:
@@ -51,7 +53,10 @@ class FeedbackIntake:
         is_judgement = feedback.action in JUDGEMENTS
         if is_judgement:
             await asyncio.to_thread(self._moderation.check_feedback, feedback)
-        (feedback_id,) = await self._keep([feedback.model_dump(exclude_none=True)], now)
+        fields = feedback.model_dump(exclude_none=True)
+        if is_judgement:
+            fields["value"] = weight_of(voice, feedback.action)
+        (feedback_id,) = await self._keep([fields], now)
         if is_judgement:
             await asyncio.to_thread(self._moderation.take, feedback, voice, feedback_id)
         return feedback_id
@@ -65,9 +70,10 @@ class FeedbackIntake:
         items = await asyncio.to_thread(
             self._moderation.to_resolve, decision_id, voice, whole_campaign=asked.whole_campaign
         )
-        said = {"action": _AS_FEEDBACK[asked.resolution], "user_id": voice.user_id, "comment": asked.comment or None}
-        rows = [{"decision_id": item.decision_id, **said} for item in items]
-        ids = await self._keep([{k: v for k, v in row.items() if v is not None} for row in rows], now)
+        action = _AS_FEEDBACK[asked.resolution]
+        said = {"action": action, "user_id": voice.user_id, "value": weight_of(voice, action)}
+        comment = {"comment": asked.comment} if asked.comment else {}
+        ids = await self._keep([{"decision_id": item.decision_id, **said, **comment} for item in items], now)
         await asyncio.to_thread(self._moderation.resolve, items, asked.resolution, voice, asked.comment, ids[0])
         return ReviewResolved(decision_id, asked.resolution, voice.user_id, [item.decision_id for item in items])
 

@@ -14,7 +14,7 @@ from quikapp_ml.models.fingerprint import restored
 from quikapp_ml.models.reading import reading_tokens
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.review import MAX_WAITING, ReviewQueue, item_of
-from quikapp_ml.serving.spam_corrections import OnlineCorrections, remembered_from
+from quikapp_ml.serving.spam_corrections import VOTE, OnlineCorrections, remembered_from
 from quikapp_ml.serving.spam_memory import SpamMemory
 from quikapp_ml.serving.spam_policy import PolicyBook
 from quikapp_ml.stores.state.moderation import Correction, ModerationRecords, ReviewFilter, ReviewItem, ReviewStatus
@@ -38,6 +38,13 @@ class Voice:
     user_id: str
     is_moderator: bool
     trust: float
+
+
+def weight_of(voice: Voice | None, action: str) -> float:
+    """How much it counts what somebody says: 1 for a moderator's word, else a vote by trust."""
+    if voice is None:
+        return 0.0
+    return 1.0 if voice.is_moderator and action != "reported" else VOTE * voice.trust
 
 
 class Moderation:

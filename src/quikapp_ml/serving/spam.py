@@ -180,6 +180,8 @@ class SpamService:
         self, context: SpamContext, tokens: Tokens, print_: Fingerprint | None, logit: float, now: float
     ) -> Evidence | None:
         corrections = self._moderation.corrections
+        if corrections.is_empty:
+            return None
         group = corrections.group_of(print_, tokens, now)
         return corrections.evidence(group, print_, context.hosts, logit, now) if group else None
 

@@ -45,6 +45,11 @@ class OnlineCorrections:
         self._nearby = Nearby(MAX_GROUPS, REMEMBERED_SECONDS)
         self._lock = threading.Lock()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has said anything."""
+        return not self._groups
+
     def load(self, corrections: Iterable[Correction]) -> None:
         """Take corrections of an earlier process in, in the order of time."""
         for correction in corrections:

@@ -24,6 +24,7 @@ from quikapp_ml.training.measures import average_precision, with_interval
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
 from quikapp_ml.training.slices import gain_of_classes
+from quikapp_ml.training.spam_corrections import Corrected, corrected_checks
 from quikapp_ml.training.work_chat import bare_links, with_links, work_chat
 
 MIN_OF_A_KIND = 20
@@ -58,7 +59,7 @@ class SpamExamples:
 
 
 class SpamRecipe(Recipe[SpamClassifier, SpamExamples]):
-    """Labels: messages that people reported as spam, and ordinary ones that nobody reported.
+    """Labels: messages that people reported as spam, ordinary ones that nobody reported, and moderators' corrections.
 
     Words and behaviour are fitted together, around the weights of the previous version. Abuse is not learnt here:
     no table has labels for it.
@@ -69,13 +70,16 @@ class SpamRecipe(Recipe[SpamClassifier, SpamExamples]):
     tables: ClassVar[tuple[str, ...]] = (EVENTS.name, SPAM_LABELS.name)
 
     def examples(self, lake: Lake) -> SpamExamples:
-        """Replay the log; each labelled message is seen with its author as known just before it."""
+        """Replay the log; each labelled message is seen with its author as known just before it.
+
+        What moderators said of a text outweighs what else is known of the very same text.
+        """
         rows = lake.read(SPAM_LABELS.name, ["channel_id", "message_id", "content", "label"]).to_pylist()
         labels = {(row["channel_id"], row["message_id"]): (row["content"], row["label"] == "spam") for row in rows}
         collector = _Collector(labels)
         for event in ordered_events(lake):
             collector.see(event)
-        examples = collector.examples()
+        examples = collector.examples(corrected_checks(lake))
         n_spam = int(examples.targets.sum())
         if min(n_spam, len(examples) - n_spam) < MIN_OF_A_KIND:
             raise NotEnoughData(
@@ -173,11 +177,15 @@ class _Collector:
         for activity in self._workspace.apply(event):
             self._features.apply(activity)
 
-    def examples(self) -> SpamExamples:
-        """Everything kept."""
+    def examples(self, corrected: Sequence[Corrected]) -> SpamExamples:
+        """Everything kept and what was corrected, in the order of time."""
+        said = {each.content for each in corrected}
+        seen = [each for each in self._seen if each[0] not in said]
+        seen += [(each.content, each.author, each.is_spam, each.at) for each in corrected]
+        seen.sort(key=lambda each: each[3])
         return SpamExamples(
-            contents=[content for content, _, _, _ in self._seen],
-            authors=[author for _, author, _, _ in self._seen],
-            targets=np.array([is_spam for _, _, is_spam, _ in self._seen], dtype=np.int64),
-            at=np.array([at for _, _, _, at in self._seen], dtype=float),
+            contents=[content for content, _, _, _ in seen],
+            authors=[author for _, author, _, _ in seen],
+            targets=np.array([is_spam for _, _, is_spam, _ in seen], dtype=np.int64),
+            at=np.array([at for _, _, _, at in seen], dtype=float),
         )

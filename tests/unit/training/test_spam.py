@@ -1,15 +1,16 @@
 """The spam recipe over a small chat whose spammers can be told by a word, or by how they behave."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.resources import as_file, files
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pytest
 
 from quikapp_ml.models.spam import SpamClassifier
 from quikapp_ml.stores.lake.memory import MemoryLake
-from quikapp_ml.stores.lake.tables import EVENTS, SPAM_LABELS
+from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS, FEEDBACK, SPAM_LABELS
 from quikapp_ml.training.recipe import NotEnoughData
 from quikapp_ml.training.spam import SpamExamples, SpamRecipe
 from support.chats import Chat
@@ -66,6 +67,29 @@ def test_examples_are_in_order_with_the_author_as_known_before(examples: SpamExa
     for author, is_spam in zip(examples.authors, examples.targets, strict=True):
         assert author["reports_received"] == 0.0, "a report is known only after the message it is about"
         assert not is_spam or author["is_first_message"] == 1.0
+
+
+def test_a_moderators_word_outweighs_what_else_is_known_of_the_text() -> None:
+    lake = lake_of(*chat_with_spam())
+    for table in (DECISIONS, FEEDBACK):
+        lake.ensure(table)
+    at = datetime(2026, 3, 3, tzinfo=UTC)
+    texts = {"d-1": "buy a quokka 7", "d-2": "a text that nobody posted"}
+    for decision_id, text in texts.items():
+        row = {
+            "decision_id": decision_id, "kind": "spam-check", "decided_at": at, "user_id": "new7",
+            "request": orjson.dumps({"content": text}).decode(), "features": '{"reports_received": 1.0}',
+        }  # fmt: skip
+        lake.append(DECISIONS.name, pa.Table.from_pylist([row], schema=DECISIONS.columns))
+        word = {"feedback_id": decision_id, "decision_id": decision_id, "received_at": at, "user_id": "ada"}
+        said = pa.Table.from_pylist([{**word, "action": "ham", "value": 1.0}], schema=FEEDBACK.columns)
+        lake.append(FEEDBACK.name, said)
+    found = RECIPE.examples(lake)
+    assert (len(found), int(found.targets.sum())) == (181, 59)
+    assert found.at.tolist() == sorted(found.at)
+    for text in texts.values():
+        row_of = found.contents.index(text)
+        assert (found.targets[row_of], found.authors[row_of]) == (0, {"reports_received": 1.0})
 
 
 def test_the_split_is_in_time_and_keeps_a_fifth_of_each_kind_for_later(examples: SpamExamples) -> None:

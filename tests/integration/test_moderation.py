@@ -1,0 +1,62 @@
+"""Moderation in the whole service: what was said and changed outlives a restart, and reaches the tables."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from quikapp_ml.bootstrap import Service, open_service
+from quikapp_ml.entities.decisions import SpamAnswer
+from quikapp_ml.entities.questions import Feedback, SpamQuestion
+from quikapp_ml.entities.reviews import ReviewResolution
+from quikapp_ml.entities.spam_policy import SpamPolicyChange
+from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake.tables import DECISIONS, FEEDBACK
+from quikapp_ml.stores.state.moderation import PolicyScope, ReviewFilter
+from quikapp_ml.training.spam_corrections import corrected_checks
+
+SPAM = "WINNER!! You have won a free prize of $5,000, click here to claim your cash now: http://win.example/claim"
+VARIANT = (
+    "WINNER!!! You have won a FREE prize of $7,500, click here to claim your cash today: http://win.example/claim2"
+)
+
+
+def opened(home: Path) -> Service:
+    settings = {"QUIKAPP_ML_HOME": str(home), "MLFLOW_TRACKING_URI": "memory://", "QUIKAPP_ML_RUN_SCHEDULES": "false"}
+    service = open_service(Settings.from_environment(settings))
+    service.start()
+    return service
+
+
+def check(service: Service, text: str, user_id: str = "mal") -> SpamAnswer:
+    return service.spam.check(SpamQuestion(content=text, user_id=user_id, metadata={"channel_id": "C1"}))
+
+
+def test_what_was_said_outlives_a_restart_and_reaches_the_tables(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    service = opened(tmp_path / "home")
+    asked = SpamPolicyChange.model_validate({"thresholds": {"flag": 0.5, "hold": 0.9}, "changed_by": "ada"})
+    service.moderation.policies.change(PolicyScope("", "C1"), asked, "ada", now)
+    held, waiting = check(service, SPAM), check(service, SPAM, "eve")
+    assert (held.action, held.policy_version, held.campaign_id) == ("hold", "spam-1", waiting.campaign_id)
+    released = ReviewResolution(resolution="release", comment="a game")
+    asyncio.run(service.feedback.resolve(held.decision_id, released, "local", now))
+    appeal = Feedback(decision_id=waiting.decision_id, action="appeal", user_id="eve", comment="mine, too")
+    asyncio.run(service.feedback.accept(appeal, now))
+    assert check(service, VARIANT).action == "allow"
+    service.close()
+
+    service = opened(tmp_path / "home")
+    again = check(service, VARIANT)
+    assert (again.action, again.policy_version, again.campaign_id) == ("allow", "spam-1", held.campaign_id)
+    (line,) = service.moderation.queue.find(ReviewFilter(), 10).items
+    assert (line.decision_id, line.appeal) == (waiting.decision_id, "mine, too")
+    service.lake_writer.flush()
+    rows = service.lake.read(FEEDBACK.name).to_pylist()
+    assert {(row["action"], row["value"], row["user_id"]) for row in rows} == {
+        ("ham", 1.0, "local"),
+        ("appeal", 0.0, "eve"),
+    }
+    assert set(service.lake.read(DECISIONS.name)["policy_version"].to_pylist()) == {"spam-1"}
+    (corrected,) = corrected_checks(service.lake)
+    assert (corrected.content, corrected.is_spam) == (SPAM, False)
+    service.close()
