@@ -9,6 +9,7 @@ from enum import StrEnum
 from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.experiments import ExperimentRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.monitors import MonitorRecords
@@ -153,6 +154,11 @@ class ControlState(ABC):
     @abstractmethod
     def principals(self) -> Principals:
         """Groups and service principals."""
+
+    @property
+    @abstractmethod
+    def experiments(self) -> ExperimentRecords:
+        """Experiments and their changes."""
 
     @property
     @abstractmethod

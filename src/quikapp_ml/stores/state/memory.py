@@ -9,10 +9,12 @@ from quikapp_ml.stores.state.audit import AuditLog
 from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState, TaskAttempt
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.experiments import ExperimentRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.memory_access import MemoryAuditLog, MemoryTokens
 from quikapp_ml.stores.state.memory_catalog import MemoryCatalogRecords, MemoryPrincipals
 from quikapp_ml.stores.state.memory_endpoints import MemoryEndpointRecords
+from quikapp_ml.stores.state.memory_experiments import MemoryExperimentRecords
 from quikapp_ml.stores.state.memory_jobs import MemoryJobDefinitions
 from quikapp_ml.stores.state.memory_moderation import memory_moderation
 from quikapp_ml.stores.state.memory_monitors import MemoryMonitorRecords
@@ -97,6 +99,7 @@ class MemoryControlState(ControlState):
         self._recipients = MemoryRecipients()
         self._shares = MemoryShares(self._recipients)
         self._moderation = memory_moderation()
+        self._experiments = MemoryExperimentRecords()
         self._catalog = MemoryCatalogRecords()
         self._principals = MemoryPrincipals()
 
@@ -149,6 +152,11 @@ class MemoryControlState(ControlState):
     def principals(self) -> Principals:
         """Principals in memory."""
         return self._principals
+
+    @property
+    def experiments(self) -> ExperimentRecords:
+        """Experiments in memory."""
+        return self._experiments
 
     @property
     def moderation(self) -> ModerationRecords:

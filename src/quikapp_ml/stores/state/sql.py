@@ -12,6 +12,7 @@ from quikapp_ml.stores.state.base import ControlState, JobRun, JobRuns, RunState
 from quikapp_ml.stores.state.catalog import CatalogRecords, Principals
 from quikapp_ml.stores.state.database import METADATA, UtcTime, open_database, transaction
 from quikapp_ml.stores.state.endpoints import EndpointRecords
+from quikapp_ml.stores.state.experiments import ExperimentRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.monitors import MonitorRecords
@@ -19,6 +20,7 @@ from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
 from quikapp_ml.stores.state.sql_catalog import SqlCatalogRecords, SqlPrincipals
 from quikapp_ml.stores.state.sql_endpoints import SqlEndpointRecords
+from quikapp_ml.stores.state.sql_experiments import SqlExperimentRecords
 from quikapp_ml.stores.state.sql_jobs import SqlJobDefinitions
 from quikapp_ml.stores.state.sql_moderation import sql_moderation
 from quikapp_ml.stores.state.sql_monitors import SqlMonitorRecords
@@ -134,6 +136,7 @@ class SqlControlState(ControlState):
         self._audit = SqlAuditLog(self._engine)
         self._shares = SqlShares(self._engine)
         self._moderation = sql_moderation(self._engine)
+        self._experiments = SqlExperimentRecords(self._engine)
         self._recipients = SqlRecipients(self._engine)
         self._catalog = SqlCatalogRecords(self._engine)
         self._principals = SqlPrincipals(self._engine)
@@ -187,6 +190,11 @@ class SqlControlState(ControlState):
     def principals(self) -> Principals:
         """Principals in the database."""
         return self._principals
+
+    @property
+    def experiments(self) -> ExperimentRecords:
+        """Experiments in the database."""
+        return self._experiments
 
     @property
     def moderation(self) -> ModerationRecords:

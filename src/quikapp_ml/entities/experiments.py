@@ -1,0 +1,230 @@
+"""What an experiment is: models, policies and parameters tried against each other on parts of the people."""
+
+import math
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from quikapp_ml.entities.events import EVENT_TYPES, Id, Role
+from quikapp_ml.entities.questions import FeedbackAction, Question
+
+Subject = Literal["recommendations", "rank", "spam-check", "sentiment"]
+"""Which answers an experiment is about."""
+
+Unit = Literal["user", "channel", "workspace"]
+
+SUBJECT_MODELS: dict[Subject, str] = {
+    "recommendations": "recommendation-v2",
+    "rank": "content-ranker",
+    "spam-check": "spam-classifier",
+    "sentiment": "sentiment-bert",
+}
+"""The model whose versions can be tried on a subject."""
+
+PARAMETERS: dict[Subject, dict[str, tuple[float, float]]] = {"recommendations": {"largest_share": (0.2, 1.0)}}
+"""Numbers of a policy that can be tried, with their bounds."""
+
+OF_ANSWERS = ("latency", "degraded")
+MEASURED_ON = (*EVENT_TYPES, *FeedbackAction.__args__, *OF_ANSWERS)  # type: ignore[attr-defined]
+"""What a metric can be counted from: events, feedback, and the answers themselves."""
+
+WEIGHTS_TOLERANCE = 1e-9
+MAX_LISTED = 1_000
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise PydanticCustomError("bad_name", "must be 1 to 63 of a-z, 0-9 and -, and begin and end with no -")
+    return text
+
+
+def _salt(text: str) -> str:
+    if ":" in text:
+        raise PydanticCustomError("bad_salt", "must have no ':', which stands between a salt and a unit")
+    return text
+
+
+def _measured(text: str) -> str:
+    if text not in MEASURED_ON:
+        raise PydanticCustomError(
+            "unknown_event", "is no event, feedback or answer that is known; give one of {known}",
+            {"known": ", ".join(sorted(MEASURED_ON))},
+        )  # fmt: skip
+    return text
+
+
+ExperimentName = Annotated[str, AfterValidator(_name)]
+Salt = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_salt)]
+Sentence = Annotated[str, Field(min_length=1, max_length=1_000)]
+Weight = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+_Ids = Annotated[list[Id], Field(max_length=MAX_LISTED)]
+
+
+class TriedModel(Question):
+    """Which version of the subject's model answers: by its number, or whatever an alias points to."""
+
+    version: Annotated[int, Field(ge=1)] | None = None
+    alias: Id | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.version is None) == (self.alias is None):
+            raise PydanticCustomError("one_model", "must name either a version or an alias")
+        return self
+
+
+class TriedVariant(Question):
+    """One way to answer, and the share of units that get it. Without a model and parameters: as without experiment."""
+
+    name: ExperimentName
+    weight: Weight
+    model: TriedModel | None = None
+    parameters: Annotated[dict[str, float], Field(max_length=20)] = Field(default_factory=dict)
+
+
+class TriedSlice(Question):
+    """Positions of the layer that the experiment has for itself; start included, end not."""
+
+    start: Weight = 0.0
+    end: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Self:
+        if self.start >= self.end:
+            raise PydanticCustomError("empty_slice", "must start below its end")
+        return self
+
+
+class TriedHoldout(Question):
+    """A share of all units that this experiment does not touch; the same salt is the same units everywhere."""
+
+    salt: Salt
+    share: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Audience(Question):
+    """Whom the experiment is for; an empty list is everybody."""
+
+    roles: Annotated[list[Role], Field(max_length=10)] = Field(default_factory=list)
+    teams: _Ids = Field(default_factory=list)
+    channels: _Ids = Field(default_factory=list)
+    users: _Ids = Field(default_factory=list)
+
+
+class Metric(Question):
+    """A number by which variants are compared."""
+
+    name: ExperimentName
+    of: Annotated[str, AfterValidator(_measured)]
+    """An event type, an action of feedback, or `latency` or `degraded` of the answers."""
+    kind: Literal["rate", "mean", "ratio", "quantile"] = "rate"
+    window_days: Annotated[float, Field(gt=0, le=90)] = 7.0
+
+
+class Guardrail(Metric):
+    """A metric that must not get worse by more than a share of its value."""
+
+    worse: Literal["lower", "higher"] = "lower"
+    at_most: Annotated[float, Field(gt=0, le=1)] = 0.05
+
+
+class ExperimentSpec(Question):
+    """What is tried on whom, why, and by what it is judged. YAML files and bodies of requests have these fields."""
+
+    name: ExperimentName
+    hypothesis: Sentence
+    subject: Subject
+    unit: Unit = "user"
+    variants: Annotated[list[TriedVariant], Field(min_length=2, max_length=10)]
+    """Control first: it answers wherever another variant cannot."""
+    metrics: Annotated[list[Metric], Field(min_length=1, max_length=20)]
+    guardrails: Annotated[list[Guardrail], Field(max_length=20)] = Field(default_factory=list)
+    smallest_effect: Annotated[float, Field(gt=0, le=10)]
+    """The least relative change of the first metric that is worth finding."""
+    salt: Salt | None = None
+    """The name of the experiment when left out."""
+    layer: ExperimentName | None = None
+    """Experiments of one layer have units of their own by slices; by default the subject is the layer."""
+    slice: TriedSlice = Field(default_factory=TriedSlice)
+    holdout: TriedHoldout | None = None
+    audience: Audience = Field(default_factory=Audience)
+    overrides: Annotated[dict[Id, ExperimentName], Field(max_length=MAX_LISTED)] = Field(default_factory=dict)
+    """Unit of a tester → variant; they are not counted."""
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        names = [variant.name for variant in self.variants]
+        _refuse_repeated("variants", names)
+        _refuse_repeated("metrics", [metric.name for metric in (*self.metrics, *self.guardrails)])
+        total = math.fsum(variant.weight for variant in self.variants)
+        if abs(total - 1.0) > WEIGHTS_TOLERANCE:
+            raise PydanticCustomError("weights_sum", "variants: weights sum to {total}, not 1", {"total": total})
+        unknown = sorted(set(self.overrides.values()) - set(names))
+        if unknown:
+            raise PydanticCustomError(
+                "unknown_variant", "overrides name {unknown}; variants are {names}",
+                {"unknown": ", ".join(unknown), "names": ", ".join(names)},
+            )  # fmt: skip
+        self._check_tried()
+        return self
+
+    def _check_tried(self) -> None:
+        control = self.variants[0]
+        if control.model or control.parameters:
+            raise PydanticCustomError(
+                "control_first", "the first variant is the control, which answers as ever: no model, no parameters"
+            )
+        known = PARAMETERS.get(self.subject, {})
+        for variant in self.variants:
+            for name, value in variant.parameters.items():
+                low, high = known.get(name, (1.0, 0.0))
+                if not low <= value <= high:
+                    allowed = ", ".join(f"{one} ({least} to {most})" for one, (least, most) in known.items())
+                    raise PydanticCustomError(
+                        "bad_parameter", "parameter {name} of {subject} cannot be {value}; there are: {allowed}",
+                        {"name": name, "subject": self.subject, "value": value, "allowed": allowed or "none"},
+                    )  # fmt: skip
+
+    @property
+    def hashed_with(self) -> str:
+        """The salt of the assignment."""
+        return self.salt or self.name
+
+    @property
+    def layer_name(self) -> str:
+        """The layer that it is in."""
+        return self.layer or self.subject
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """What its variants change: of another experiment on the same, its layer must keep it apart."""
+        models = {"model"} if any(variant.model for variant in self.variants) else set()
+        return frozenset(models.union(*(variant.parameters for variant in self.variants)))
+
+
+class ExperimentState(StrEnum):
+    """Where an experiment stands."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DECIDED = "decided"
+
+
+class ExperimentDecision(Question):
+    """What was decided of a stopped experiment: which variant goes on, and why."""
+
+    variant: ExperimentName
+    reason: Sentence
+
+
+def _refuse_repeated(field: str, names: list[str]) -> None:
+    repeated: Any = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PydanticCustomError(
+            "repeated_name", "{field} repeat the name {names}", {"field": field, "names": ", ".join(repeated)}
+        )
