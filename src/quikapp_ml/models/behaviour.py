@@ -58,7 +58,8 @@ LATER_PRIORS: Mapping[str, float] = {behaviour.name: behaviour.prior for behavio
 BEHAVIOUR_FEATURES: tuple[str, ...] = tuple(behaviour.name for behaviour in BEHAVIOURS)
 
 
-_GIVEN = AUTHOR_FEATURES + SPREAD_FEATURES
+GIVEN_FEATURES: tuple[str, ...] = AUTHOR_FEATURES + SPREAD_FEATURES
+"""All values that a check is given; the others are counted from the text."""
 
 
 def behaviour_values(author: Mapping[str, float], tokens: Tokens) -> dict[str, float]:
@@ -68,8 +69,8 @@ def behaviour_values(author: Mapping[str, float], tokens: Tokens) -> dict[str, f
     """
     values = dict.fromkeys(BEHAVIOUR_FEATURES, 0.0)
     for name, value in author.items():
-        if name not in _GIVEN:
-            raise InvalidInput(f"unknown behaviour {name!r}; known are {', '.join(_GIVEN)}")
+        if name not in GIVEN_FEATURES:
+            raise InvalidInput(f"unknown behaviour {name!r}; known are {', '.join(GIVEN_FEATURES)}")
         if not (math.isfinite(value) and value >= 0):
             raise InvalidInput(f"{name} is {value}; it must be a finite number that is not negative")
         values[name] = float(value)

@@ -17,7 +17,7 @@ from quikapp_ml.entities.questions import SentimentQuestion
 from quikapp_ml.errors import Damaged
 from quikapp_ml.features.frame import FeatureFrame
 from quikapp_ml.models.base import Model
-from quikapp_ml.models.behaviour import AUTHOR_FEATURES
+from quikapp_ml.models.behaviour import GIVEN_FEATURES
 from quikapp_ml.models.ranking import ContentRanker
 from quikapp_ml.models.recommendation import RecommendationModel
 from quikapp_ml.models.sentiment import SentimentClassifier
@@ -90,7 +90,7 @@ def check_spam(row: Recorded, model: Model | None, by: ModelRef) -> SpamAnswer:
 def check_spam_by(row: Recorded, model: Model | None, by: ModelRef, features: Mapping[str, float]) -> SpamAnswer:
     """The verdict on the recorded text by these features of its author."""
     content, kept = row.columns["request"]["content"], row.columns["candidates"]
-    author = {name: features[name] for name in AUTHOR_FEATURES if name in features}
+    author = {name: features[name] for name in GIVEN_FEATURES if name in features}
     classifier = _as(SpamClassifier, model)
     verdict = spam.check_by_rules(content) if classifier is None else classifier.check(content, author)
     context = None if kept is None else spam.SpamContext.from_document(row.user_id or "", kept)

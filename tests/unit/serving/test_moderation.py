@@ -9,7 +9,7 @@ from quikapp_ml.entities.decisions import SpamAnswer
 from quikapp_ml.entities.questions import Feedback, SpamQuestion
 from quikapp_ml.entities.spam_policy import SpamPolicyChange
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound, PermissionDenied
-from quikapp_ml.models.behaviour import AUTHOR_FEATURES, SPREAD_FEATURES
+from quikapp_ml.models.behaviour import GIVEN_FEATURES
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.spam import SpamContext, SpamService, judged
 from quikapp_ml.stores.state.memory import MemoryControlState
@@ -218,7 +218,7 @@ def test_a_kept_decision_gives_the_same_answer_again() -> None:
         answer = office.check(text)
         decision = office.ledger.decisions[-1]
         kept = orjson.loads(orjson.dumps(decision.candidates))
-        author = {name: decision.features[name] for name in (*AUTHOR_FEATURES, *SPREAD_FEATURES)}
+        author = {name: decision.features[name] for name in GIVEN_FEATURES}
         context = SpamContext.from_document("mal", kept)
         verdict = MODEL.check(text, author)
         assert judged(answer.decision_id, verdict, answer.model, context, is_degraded=False) == answer
