@@ -108,6 +108,9 @@ class TestSparing:
         assert [numbers(lake, version) for version in versions] == [[0], [1], [2], [3]]
         assert lake.vacuum(NAME, timedelta(0), [versions[1]]) == wanted > 0
         assert (numbers(lake, versions[1]), numbers(lake)) == ([1], [3])
+        after = lake.version(NAME)
+        assert lake.vacuum(NAME, timedelta(0), [versions[1]]) == 0
+        assert lake.version(NAME) == after, "what is gone is no reason for a commit"
         for version in (versions[0], versions[2]):
             with pytest.raises(NotFound, match="no longer kept"):
                 lake.read(NAME, version=version)
@@ -116,6 +119,16 @@ class TestSparing:
         version = lake.overwrite(NAME, visits((1, NOW)))
         lake.vacuum(NAME, timedelta(days=1))
         assert lake.version(NAME) == version
+
+    def test_files_of_partitions_with_odd_names_go_too(self, tmp_path: Path) -> None:
+        lake = open_lake(str(tmp_path / "a läke"))
+        odd = Table(NAME, pa.schema([("at", pa.string()), ("n", pa.int64())]), ("at",), "", partition_by=("at",))
+        lake.ensure(odd)
+        for n in (1, 2):
+            lake.overwrite(NAME, pa.table({"at": ["a b%/é=ü", "plain"], "n": [n, n]}))
+        assert lake.vacuum(NAME, timedelta(0)) == 2
+        assert len(list((tmp_path / "a läke").rglob("*.parquet"))) == 2
+        assert lake.vacuum(NAME, timedelta(0)) == 0
 
     def test_versions_that_are_not_there_are_nobodys_fault(self, lake: Lake) -> None:
         first = lake.overwrite(NAME, visits((1, NOW)))

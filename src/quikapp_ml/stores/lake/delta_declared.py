@@ -18,7 +18,7 @@ _ROWS_ARE_REFUSED = "failed validation check"
 _HELD_BY_WRITERS = {"delta.minWriterVersion": "3"}
 """Which writers hold CHECK constraints: said with the first of them, as delta-rs believes it of no table by itself."""
 
-_KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
 """delta-rs would forget commits after 30 days by itself, also of versions that a model learnt from."""
 
 
@@ -26,12 +26,12 @@ def first_properties(table: Table) -> dict[str, str]:
     """The properties that a new table is made with."""
     declared = {name: value for name, value in to_properties(table).items() if value}
     held = _HELD_BY_WRITERS if table.constraints else {}
-    return {**table.properties, **declared, **held, **_KEEP_LOG}
+    return {**table.properties, **declared, **held, **KEEP_LOG}
 
 
 def describe(existing: DeltaTable, table: Table) -> None:
     """Bring what is kept with the table in its properties up to date, in one commit, if anything has changed."""
-    held, wanted = existing.metadata().configuration, {**to_properties(table), **_KEEP_LOG}
+    held, wanted = existing.metadata().configuration, {**to_properties(table), **KEEP_LOG}
     for name in held:
         if name.startswith(CONSTRAINT) and name not in wanted:
             existing.alter.drop_constraint(name.removeprefix(CONSTRAINT))

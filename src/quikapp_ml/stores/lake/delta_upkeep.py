@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.fs import DeltaStorageHandler
-from pyarrow.fs import FileType, PyFileSystem
+from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from quikapp_ml.stores.lake.base import SMALL_FILE_BYTES, TableSize
-from quikapp_ml.stores.lake.delta_declared import quoted
+from quikapp_ml.stores.lake.delta_declared import KEEP_LOG, quoted
 
 TOLD_LONGER = timedelta(days=7)
 """A removed file of which the log tells no more is deleted by nobody: so it tells of it for longer than it is kept."""
@@ -37,34 +37,47 @@ def delete_older(table: DeltaTable, column: str, time: datetime) -> int:
     return int(done["num_deleted_rows"])
 
 
-def delete_files(table: DeltaTable, keep: timedelta, spared: Collection[int], *, dry_run: bool) -> int:
+def delete_files(
+    table: DeltaTable, options: Mapping[str, str], keep: timedelta, spared: Collection[int], *, dry_run: bool
+) -> int:
     """Delete the files of versions that were replaced longer ago, but for those that a version to spare is made of.
 
-    What no version names is left alone: a commit may need it. Without files to delete there is no commit.
+    What no version names is left alone: a commit may need it. Without files to delete there is no commit: delta-rs
+    tells of those that it deleted before, too, and would commit each time.
     """
     hours = math.ceil(keep / timedelta(hours=1))
-    old = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, keep_versions=list(spared))
-    if old and not dry_run:
+    told = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, keep_versions=list(spared))
+    n_files = len(set(told) & _files_below(table, options)) if told else 0
+    if n_files and not dry_run:
         table.vacuum(hours, dry_run=False, enforce_retention_duration=False, keep_versions=list(spared))
-    return len(old)
+    return n_files
 
 
 def trim_log(table: DeltaTable, keep: timedelta, oldest: datetime) -> None:
     """Forget entries of the log of before `oldest`, and tell of removed files for as long as these are kept."""
     log_days = math.ceil((datetime.now(UTC) - oldest + timedelta(days=1)) / _STEP) * _STEP.days
     properties = {
+        **KEEP_LOG,
         "delta.deletedFileRetentionDuration": f"interval {math.ceil((keep + TOLD_LONGER) / timedelta(days=1))} days",
         "delta.logRetentionDuration": f"interval {log_days} days",
     }
     held = table.metadata().configuration
     if any(held.get(name) != value for name, value in properties.items()):
-        table.alter.set_table_properties(properties)
+        table.alter.set_table_properties(properties, raise_if_not_exists=False)
     table.cleanup_metadata()
 
 
-def kept_versions(url: str, options: Mapping[str, str], versions: Collection[int]) -> dict[int, datetime]:
+def kept_versions(table: DeltaTable, options: Mapping[str, str], versions: Collection[int]) -> dict[int, datetime]:
     """Version → when it was committed, of those of which the table's log still tells."""
-    log = PyFileSystem(DeltaStorageHandler(url, dict(options)))
-    found = log.get_file_info([f"_delta_log/{version:020}.json" for version in versions])
+    found = _folder(table, options).get_file_info([f"_delta_log/{version:020}.json" for version in versions])
     entries = zip(versions, found, strict=True)
     return {version: entry.mtime for version, entry in entries if entry.type == FileType.File}
+
+
+def _files_below(table: DeltaTable, options: Mapping[str, str]) -> set[str]:
+    found = _folder(table, options).get_file_info(FileSelector("", recursive=True))
+    return {file.path for file in found if file.type == FileType.File}
+
+
+def _folder(table: DeltaTable, options: Mapping[str, str]) -> PyFileSystem:
+    return PyFileSystem(DeltaStorageHandler(table.table_uri, dict(options)))

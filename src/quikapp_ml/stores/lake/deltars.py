@@ -224,7 +224,8 @@ class DeltaLake(Lake):
 
         def vacuum_once() -> int:
             table = self._open(name)
-            return delete_files(table, keep, self._kept_versions(name, spare), dry_run=dry_run)
+            options = self._root.options
+            return delete_files(table, options, keep, kept_versions(table, options, spare), dry_run=dry_run)
 
         return self._again(name, vacuum_once)
 
@@ -234,7 +235,7 @@ class DeltaLake(Lake):
         def trim_once() -> None:
             table, then = self._open(name), self._open(name)
             then.load_as_version(datetime.now(UTC) - keep)
-            needed = self._kept_versions(name, {*spare, then.version()})
+            needed = kept_versions(table, self._root.options, {*spare, then.version()})
             if needed:
                 trim_log(table, keep, min(needed.values()))
 
@@ -338,9 +339,6 @@ class DeltaLake(Lake):
             return DeltaTable(url, version=version, storage_options=options)
         except DeltaError as error:
             raise NotFound(f"version {version} of table {name} is no longer kept: {without_keys(str(error))}") from None
-
-    def _kept_versions(self, name: str, versions: Collection[int]) -> dict[int, datetime]:
-        return kept_versions(self._root.url(*self._place(name)), self._root.options, versions)
 
     def _place(self, name: str) -> tuple[str, str]:
         catalog, schema, table = split_name(name)
