@@ -1,4 +1,7 @@
-"""All silver tables and feature views from one log, on Sail and on Apache Spark: scripts/spark scripts/bench engines"""
+"""All silver tables and feature views from one log, and again after new events: scripts/spark scripts/bench engines
+
+The second build makes the same tables from 1 % more events; `share` is its time by that of the first.
+"""
 
 import argparse
 import json
@@ -7,6 +10,7 @@ import os
 import platform
 import re
 import resource
+import shutil
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -17,7 +21,9 @@ import numpy as np
 import pyarrow as pa
 
 from quikapp_ml.stores.lake import open_compute, open_lake
+from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import EVENTS, MESSAGES
+from quikapp_ml.training.build_log import BUILDS
 from quikapp_ml.training.silver import build_silver
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,6 +31,10 @@ DAYS = 180
 AS_OF = datetime(2026, 7, 1, tzinfo=UTC)
 KINDS = {"message": 0.45, "read": 0.25, "reaction": 0.2, "join": 0.05, "leave": 0.02, "report": 0.03}
 BATCH = 1_000_000
+NEW_SHARE = 0.01
+OLD_SHARE = 0.02
+LOG, NEW = "log", "new"
+EMOJI = ("+1", "tada", "eyes", "cry", "heart", "pray")
 TEXTS = (
     "the build is green again", "lunch?", "<@u7> can you have a look at the release notes before noon", "thanks!",
     "I moved the meeting to Thursday, same room as last week", "does anybody know why staging is slow today",
@@ -41,22 +51,33 @@ def main() -> None:
         _write_events(folder, options)
         for name, remote in engines.items():
             results[name] = []
-            for _ in range(options.repeats):
+            for number in range(options.repeats):
+                lake = f"{folder}/{name}-{number}"
+                shutil.copytree(f"{folder}/{LOG}", lake)
                 with spawn.Pool(1) as pool:
-                    results[name].append(pool.apply(_build, (folder, remote)))
+                    results[name].append(pool.apply(_build, (lake, f"{folder}/{NEW}", remote)))
+                shutil.rmtree(lake)
     if len({run["messages"] for runs in results.values() for run in runs}) != 1:
         raise SystemExit(f"the engines made other tables of the same log: {results}")
-    print(f"{options.events:,} events of {options.users:,} people, {options.repeats} repeats")
-    print(f"{'':8}{'median s':>10}{'fastest':>10}{'slowest':>10}{'peak MB here':>14}{'and in Spark':>14}")
-    for name, runs in results.items():
-        seconds = [run["seconds"] for run in runs]
-        peaks = f"{max(run['peak_mb'] for run in runs):14,}{max(run['server_peak_mb'] or 0 for run in runs):14,}"
-        print(f"{name:8}{np.median(seconds):10.1f}{min(seconds):10.1f}{max(seconds):10.1f}{peaks}")
+    _print(results, options)
     if not options.remote:
         print("Apache Spark was not measured: run scripts/spark scripts/bench engines, or name one by --remote")
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
     facts = {"events": options.events, "users": options.users, "repeats": options.repeats}
     print(json.dumps({"benchmark": "engines", "machine": machine, **facts, "results": results}))
+
+
+def _print(results: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> None:
+    print(f"{options.events:,} events of {options.users:,} people, {options.repeats} repeats")
+    print(f"then {_count_new(options):,} new events; share: the second build's time by the first one's")
+    print(f"{'':14}{'median':>10}{'least':>10}{'most':>10}{'peak MB here':>14}{'and in Spark':>14}")
+    for name, runs in results.items():
+        peaks = f"{max(run['peak_mb'] for run in runs):14,}{max(run['server_peak_mb'] or 0 for run in runs):14,}"
+        for what, unit in (("seconds", "s"), ("increment_seconds", "s"), ("share", "%")):
+            values = [run[what] * (100 if unit == "%" else 1) for run in runs]
+            label = f"{name} {'full' if what == 'seconds' else 'night' if unit == 's' else 'share'} {unit}"
+            told = f"{np.median(values):10.1f}{min(values):10.1f}{max(values):10.1f}"
+            print(f"{label:14}{told}{peaks if what == 'seconds' else ''}")
 
 
 def _options() -> argparse.Namespace:
@@ -69,20 +90,32 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _build(folder: str, remote: str) -> dict[str, Any]:
+def _build(folder: str, new: str, remote: str) -> dict[str, Any]:
     lake = open_lake(folder)
     compute = open_compute(remote)
-    began = time.perf_counter()
     try:
-        build_silver(lake, compute, AS_OF)
+        seconds = _seconds_of_build(lake, compute)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        lake.append(EVENTS.name, open_lake(new).read(EVENTS.name))
+        increment_seconds = _seconds_of_build(lake, compute)
     finally:
         compute.close()
+    if lake.read(BUILDS.name, ["is_full"])["is_full"].to_pylist().count(True) != 2:
+        raise SystemExit("the second build made all tables anew")
     return {
-        "seconds": round(time.perf_counter() - began, 2),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "seconds": round(seconds, 2),
+        "increment_seconds": round(increment_seconds, 2),
+        "share": round(increment_seconds / seconds, 4),
+        "peak_mb": peak_mb,
         "server_peak_mb": _server_peak_mb() if remote else None,
         "messages": lake.read(MESSAGES.name, ["message_id"]).num_rows,
     }
+
+
+def _seconds_of_build(lake: Lake, compute: Compute) -> float:
+    began = time.perf_counter()
+    build_silver(lake, compute, AS_OF)
+    return time.perf_counter() - began
 
 
 def _server_peak_mb() -> int | None:
@@ -93,27 +126,42 @@ def _server_peak_mb() -> int | None:
 
 
 def _write_events(folder: str, options: argparse.Namespace) -> None:
-    lake = open_lake(folder)
-    lake.ensure(EVENTS)
+    """The log, and beside it what is told after the first build."""
+    log, new = open_lake(f"{folder}/{LOG}"), open_lake(f"{folder}/{NEW}")
+    for lake in (log, new):
+        lake.ensure(EVENTS)
     rng = np.random.default_rng(options.seed)
-    for first in range(0, options.events, BATCH):
-        lake.append(EVENTS.name, _events(rng, first, min(BATCH, options.events - first), options))
+    whole = options.events + _count_new(options)
+    for first in range(0, whole, BATCH):
+        rows = _events(rng, first, min(BATCH, whole - first), whole, options.users)
+        n_known = max(options.events - first, 0)
+        log.append(EVENTS.name, rows.slice(0, n_known))
+        new.append(EVENTS.name, rows.slice(n_known))
 
 
-def _events(rng: np.random.Generator, first: int, count: int, options: argparse.Namespace) -> pa.Table:
-    """Events in the order of their times; people write by a Zipf law, and react to what was written lately."""
-    micros = int(START.timestamp() * 1e6) + (np.arange(first, first + count) * (DAYS * 86_400e6) / options.events)
+def _count_new(options: argparse.Namespace) -> int:
+    return int(options.events * NEW_SHARE)
+
+
+def _events(rng: np.random.Generator, first: int, count: int, whole: int, n_users: int) -> pa.Table:
+    """Events in the order of their times; people write by a Zipf law, and react to what was written lately.
+
+    One answer in fifty is to any earlier message of the batch.
+    """
+    micros = int(START.timestamp() * 1e6) + (np.arange(first, first + count) * (DAYS * 86_400e6) / whole)
     numbers = np.arange(first, first + count)
     kinds = rng.choice(list(KINDS), count, p=list(KINDS.values()))
-    users = (rng.zipf(1.3, count) - 1) % options.users
-    channels = users % max(1, options.users // 20)
+    users = (rng.zipf(1.3, count) - 1) % n_users
+    channels = users % max(1, n_users // 20)
     is_message = kinds == "message"
     latest = np.maximum.accumulate(np.where(is_message, np.arange(count), 0))
-    targets = latest[np.maximum(np.arange(count) - rng.integers(0, 500, count), 0)]
+    back = np.where(rng.random(count) < OLD_SHARE, rng.integers(0, np.arange(count) + 1), rng.integers(0, 500, count))
+    targets = latest[np.maximum(np.arange(count) - back, 0)]
     about = np.where(is_message, np.arange(count), targets)
     has_message = ~np.isin(kinds, ["join", "leave"])
     is_reply = is_message & (rng.random(count) < 0.2)
-    attributes = {"reaction": '{"reaction":"+1"}', "report": '{"reason":"spam"}'}
+    reactions = np.array([f'{{"reaction":"{emoji}"}}' for emoji in EMOJI])[rng.integers(0, len(EMOJI), count)]
+    attributes = np.where(kinds == "reaction", reactions, np.where(kinds == "report", '{"reason":"spam"}', "{}"))
     times = pa.array(micros.astype("int64"), pa.int64()).cast(pa.timestamp("us", tz="UTC"))
     texts = np.array(TEXTS)[rng.integers(0, len(TEXTS), count)]
     return pa.table(
@@ -129,7 +177,7 @@ def _events(rng: np.random.Generator, first: int, count: int, options: argparse.
             "message_id": pa.array([f"m{first + number}" for number in about], mask=~has_message),
             "thread_id": pa.array([f"m{first + number}" for number in targets], mask=~is_reply),
             "content": pa.array(texts, mask=~is_message),
-            "attributes": pa.array([attributes.get(kind, "{}") for kind in kinds]),
+            "attributes": pa.array(attributes),
         }
     )
 

@@ -20,7 +20,6 @@ from quikapp_ml.training.silver_build import SilverBuild
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import StateTable
 
-_PLACE = ("channel_id", "user_id")
 _MESSAGE = ("channel_id", "message_id")
 
 
@@ -84,13 +83,13 @@ class Increment:
         """A table with a history."""
         if not _of_types(self._new, state.types).num_rows:
             return
-        if state.key == _MESSAGE:
+        if state.as_event:
+            self._from_last_rows(state)
+        elif state.key == _MESSAGE:
             units = self._build.ask(sql.new_keys(state.key, state.types), events=TOLD)
             self._from_told(state.table, state.sql, Unit(state.key), units, _of_types(self._told, state.types))
-        elif state.key == _PLACE:
-            self._from_log(state)
         else:
-            self._build.make(state.table, state.sql, events=EVENTS)
+            self._from_log(state)
 
     def _from_told(self, table: Table, statement: str, unit: Unit, units: pa.Table, known: pa.Table) -> None:
         """Make the rows of the units again; old ones can be in the weeks of the events that were known."""
@@ -99,14 +98,28 @@ class Increment:
             fresh = self._build.ask(sql.fresh(table, statement, unit.columns), events=TOLD, units=unit.table)
             self._bring(table, unit, fresh, _weeks(before["event_time"]))
 
-    def _from_log(self, state: StateTable) -> None:
+    def _from_last_rows(self, state: StateTable) -> None:
+        """Make the rows of the units again from the last one before the new events on."""
         unit = Unit(state.key, since=True)
         units = self._build.ask(sql.since_sql(state.key, state.types), new=NEW, history=state.table)
         with self._build.scratch(unit.table, units):
-            statement = sql.fresh_since(state.table, state.sql, state.key, state.types)
-            fresh = self._build.ask(statement, log=EVENTS, units=unit.table)
-            weeks = self._build.ask("SELECT DISTINCT week FROM stored", stored=state.table)["week"].to_pylist()
-            self._bring(state.table, unit, fresh, weeks)
+            earliest = pc.min(units["first_time"]).as_py()
+            statement = sql.fresh_since(state, earliest)
+            fresh = self._build.ask(statement, log=EVENTS, history=state.table, units=unit.table)
+            self._bring(state.table, unit, fresh, self._all_weeks(state.table))
+
+    def _from_log(self, state: StateTable) -> None:
+        """Make all rows of the units again from all of their events."""
+        unit = Unit(state.key)
+        units = self._build.ask(state.sql, events=NEW).select(state.key).group_by(list(state.key)).aggregate([])
+        if units.num_rows:
+            with self._build.scratch(unit.table, units):
+                fresh = self._build.ask(sql.fresh_from_log(state), log=EVENTS, units=unit.table)
+                self._bring(state.table, unit, fresh, self._all_weeks(state.table))
+
+    def _all_weeks(self, table: Table) -> list[date]:
+        weeks: list[date] = self._build.ask("SELECT DISTINCT week FROM stored", stored=table)["week"].to_pylist()
+        return weeks
 
     def _bring(self, table: Table, unit: Unit, fresh: pa.Table, weeks: Sequence[date]) -> None:
         """Write what differs between the rows as they ought to be and those that are stored in the weeks."""

@@ -5,9 +5,11 @@ Views: `new`, the events since the last build; `events`, all of them, or of a st
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from quikapp_ml.stores.lake.base import Table
 from quikapp_ml.stores.lake.tables import EVENTS
+from quikapp_ml.training.silver_state import StateTable
 
 _ABOUT_MESSAGES = ("message", "reaction", "edit", "delete", "report")
 _ELSEWHERE = ("read", "join", "leave")
@@ -90,15 +92,39 @@ GROUP BY {_of(key, "f")}, f.first_time
 """
 
 
-def fresh_since(table: Table, sql: str, key: Sequence[str], types: Sequence[str]) -> str:
-    """SQL of the rows of a history from `since` on: what was between that row and the first new event says nothing."""
+def fresh_since(state: StateTable, earliest: datetime) -> str:
+    """SQL of the rows of a history from `since` on: that row's own event, and those from the first new one on.
+
+    What was between the two says nothing. `earliest` is the first time of all: older files need not be read.
+    """
+    clocks = {"event_time": "valid_from", "ingest_time": "known_at"}
+    told = clocks | {name: name for name in state.key} | dict(state.as_event)
+    again = ", ".join(
+        f"h.{told[name]} AS {name}"
+        if told.get(name, "'").isidentifier()
+        else f"CAST({told.get(name, 'NULL')} AS STRING) AS {name}"
+        for name in _COLUMNS
+    )
     return f"""
 WITH events AS (
   SELECT {_of(_COLUMNS, "e")} FROM log AS e
-  JOIN units AS u ON {_same(key, "e", "u")} AND (e.event_time >= u.first_time OR e.event_time = u.since)
-  WHERE e.{_among(types)}
+  JOIN units AS u ON {_same(state.key, "e", "u")} AND e.event_time >= u.first_time
+  WHERE e.{_among(state.types)} AND e.event_time >= TIMESTAMP '{earliest:%Y-%m-%d %H:%M:%S.%f}'
+  UNION ALL
+  SELECT {again} FROM history AS h JOIN units AS u ON {_same(state.key, "h", "u")} AND h.valid_from = u.since
 )
-SELECT {_of(table.columns.names, "f")} FROM ({sql}) AS f
+SELECT {_of(state.table.columns.names, "f")} FROM ({state.sql}) AS f
+"""
+
+
+def fresh_from_log(state: StateTable) -> str:
+    """SQL of all rows of some units, from all events of theirs."""
+    return f"""
+WITH events AS (
+  SELECT {_of(_COLUMNS, "e")} FROM log AS e LEFT SEMI JOIN units AS u ON {_same(state.key, "e", "u")}
+  WHERE e.{_among(state.types)}
+)
+SELECT {_of(state.table.columns.names, "f")} FROM ({state.sql}) AS f
 """
 
 

@@ -4,7 +4,8 @@ A row of such a table depends only on events of its `types` with the same values
 of new events can be made again alone.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from quikapp_ml.stores.lake.base import Table
 from quikapp_ml.stores.lake.tables import CHANNELS, MEMBERSHIPS, REACTIONS, READS, REPORTS, USERS
@@ -21,12 +22,18 @@ class StateTable:
     """Columns of `events`, and of the table."""
     types: tuple[str, ...]
     """Types of the events that it reads."""
+    as_event: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Where a row says all that its event said: columns of `events` by those of the row, besides keys and clocks."""
 
 
 STATE_TABLES = (
-    StateTable(MEMBERSHIPS, sql.MEMBERSHIPS_SQL, ("channel_id", "user_id"), sql.MEMBERSHIP_EVENTS),
+    StateTable(
+        MEMBERSHIPS, sql.MEMBERSHIPS_SQL, ("channel_id", "user_id"), sql.MEMBERSHIP_EVENTS, {"type": "event_type"}
+    ),
     StateTable(REACTIONS, sql.REACTIONS_SQL, ("channel_id", "message_id"), sql.REACTION_EVENTS),
-    StateTable(READS, sql.READS_SQL, ("channel_id", "user_id"), sql.READ_EVENTS),
+    StateTable(
+        READS, sql.READS_SQL, ("channel_id", "user_id"), sql.READ_EVENTS, {"type": "'read'", "message_id": "message_id"}
+    ),
     StateTable(REPORTS, sql.REPORTS_SQL, ("channel_id", "message_id"), sql.REPORT_EVENTS),
     StateTable(CHANNELS, sql.CHANNELS_SQL, ("channel_id",), sql.CHANNEL_EVENTS),
     StateTable(USERS, sql.USERS_SQL, ("user_id",), sql.USER_EVENTS),
