@@ -37,6 +37,7 @@ from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.serving.sentiment import SentimentService
 from quikapp_ml.serving.spam import SpamService
+from quikapp_ml.serving.sql.opening import open_statements
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
 from quikapp_ml.stores.lake import open_compute, open_lake
@@ -154,6 +155,8 @@ class Service:
         self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
         places = Places(str(settings.lake_path), str(settings.home))
         self.unity = open_unity_catalog(self.state, self.lake, self.registry, places, local_user())
+        self.statements, close_statements = open_statements(self.unity, settings.spark_remote, self.audit)
+        self._closing.callback(close_statements)
         log = InvocationLog(PayloadLog(self.spool, self.home.secret()), self.ledger)
         self.endpoints = EndpointHost(
             self.state.endpoints, self.registry, self.models, log, settings.home / "endpoints",

@@ -50,6 +50,7 @@ from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
+from quikapp_ml.serving.sql.opening import open_statements
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_compute
 from quikapp_ml.stores.lake.deltars import DeltaLake
@@ -218,6 +219,7 @@ class FakeService:
         lakehouse = str(settings.home / "lakehouse")
         places = Places(lakehouse, str(settings.home))
         self.unity = open_unity_catalog(state, DeltaLake(lakehouse), MemoryRegistry(), places, "admin")
+        self.statements, self.close_statements = open_statements(self.unity, "", self.audit)
         self.endpoints = EndpointHost(
             state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
         )

@@ -6,6 +6,7 @@ from quikapp_ml.databricks_api.mlflow import routes as mlflow
 from quikapp_ml.databricks_api.monitors import ROUTES as MONITORS
 from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import management_routes as sharing
+from quikapp_ml.databricks_api.sql import ROUTES as SQL
 from quikapp_ml.databricks_api.unity_catalog import ROUTES as UNITY_CATALOG
 
 HOT_ROUTES: tuple[WorkspaceRoute, ...] = (*invocations.ROUTES,)
@@ -17,6 +18,7 @@ ROUTES: tuple[WorkspaceRoute, ...] = (
     *serving_endpoints.ROUTES,
     *sharing.ROUTES,
     *UNITY_CATALOG,
+    *SQL,
     *mlflow.ROUTES,
     *jobs.ROUTES,
     *MONITORS,

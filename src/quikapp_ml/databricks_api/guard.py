@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 OPEN = ("/health", "/.well-known/databricks-config")
 """Paths that anybody may ask, and what is below them."""
 
-OWN_TOKENS = ("/delta-sharing/", "/api/2.1/unity-catalog/public/data_sharing_activation/")
+OWN_TOKENS = ("/delta-sharing/", "/api/2.1/unity-catalog/public/data_sharing_activation/", "/sql/results/")
 """Protocols whose callers have tokens of another kind; their routes check them."""
 
 OWN_SCOPE = "quikapp"

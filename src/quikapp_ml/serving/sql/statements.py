@@ -76,6 +76,17 @@ _ELSEWHERE = {
 }
 
 
+_READING = frozenset({"SELECT", "WITH", "FROM", "VALUES", "SHOW", "DESCRIBE", "DESC", "USE", "EXPLAIN", "("})
+
+
+def only_reads(text: str) -> bool:
+    """Whether a statement, whatever comes of it, changes nothing."""
+    try:
+        return tokens_of(text)[0].text.upper() in _READING
+    except QuikAppMLError:
+        return True
+
+
 class StatementRunner:
     """Runs statements. `open_engine` is called by the first that needs rows: an engine takes seconds to start."""
 

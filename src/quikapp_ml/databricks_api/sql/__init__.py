@@ -1,0 +1,6 @@
+"""SQL of the workspace: `/api/2.0/sql/…`."""
+
+from quikapp_ml.databricks_api.routing import WorkspaceRoutes
+from quikapp_ml.databricks_api.sql import statements, warehouses
+
+ROUTES = WorkspaceRoutes([*warehouses.ROUTES, *statements.ROUTES])
