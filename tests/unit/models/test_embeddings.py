@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.errors import Damaged
@@ -62,6 +62,7 @@ def test_predict_answers_pairs() -> None:
     assert answers == {"affinity": [2.0, 0.0, 0.0]}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_a_turn_comes_back_to_where_the_other_is_and_keeps_all_angles(seed: int) -> None:
     rng = np.random.default_rng(seed)

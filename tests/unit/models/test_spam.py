@@ -129,7 +129,7 @@ TEXTS = st.one_of(
 AUTHORS = st.dictionaries(st.sampled_from(AUTHOR_FEATURES), st.floats(0, 1e6), max_size=4)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS, AUTHORS)
 def test_evidence_always_adds_up_and_lies_in_the_text(text: str, author: dict[str, float]) -> None:
     verdict = STARTER.check(text, author)
@@ -139,7 +139,7 @@ def test_evidence_always_adds_up_and_lies_in_the_text(text: str, author: dict[st
         assert all(0 <= span.start < span.end <= len(text) for span in item.spans)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS, AUTHORS)
 def test_without_what_speaks_for_spam_the_score_is_lower(text: str, author: dict[str, float]) -> None:
     verdict = STARTER.check(text, author)
