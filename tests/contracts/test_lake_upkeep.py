@@ -147,6 +147,67 @@ class TestLog:
         assert lake.version(NAME) == again
 
 
+class TestFilesOfWhichNoLogTells:
+    """They are as old as the file system says; versions are told apart by what they are made of."""
+
+    @pytest.fixture
+    def lake(self, tmp_path: Path) -> Lake:
+        lake = open_lake(str(tmp_path))
+        lake.ensure(VISITS)
+        for n in range(3):
+            lake.overwrite(NAME, visits((n, NOW)))
+        return lake
+
+    def forget(self, lake: Lake, folder: Path, **properties: str) -> None:
+        """Make all files old, and the log forget those that were removed, a checkpoint later."""
+        table = deltalake.DeltaTable(lake.uri(NAME))
+        forgotten_at_once = {"delta.deletedFileRetentionDuration": "interval 0 seconds"}
+        table.alter.set_table_properties(forgotten_at_once | properties, raise_if_not_exists=False)
+        time.sleep(0.01)
+        lake.append(NAME, visits((3, NOW)))
+        deltalake.DeltaTable(lake.uri(NAME)).create_checkpoint()
+        for file in folder.rglob("*.parquet"):
+            if file.parent.name != "_delta_log":
+                os.utime(file, (0, 0))
+
+    def told_since(self, days: int) -> dict[str, str]:
+        return {"quikapp_ml.upkeep.told_since": (datetime.now(UTC) - timedelta(days=days)).isoformat()}
+
+    def test_they_go_but_for_those_of_spared_versions_and_new_ones(self, lake: Lake, tmp_path: Path) -> None:
+        self.forget(lake, tmp_path, **self.told_since(days=3))
+        folder = next((tmp_path / "silver").iterdir())
+        left_behind, about_to_be_named = folder / "part-old.parquet", folder / "part-new.parquet"
+        left_behind.write_bytes(b"killed")
+        os.utime(left_behind, (0, 0))
+        about_to_be_named.write_bytes(b"busy")
+        assert lake.vacuum(NAME, timedelta(days=2), [2], dry_run=True) == 2
+        assert lake.vacuum(NAME, timedelta(days=2), [2]) == 2
+        assert (left_behind.exists(), about_to_be_named.exists()) == (False, True)
+        assert (numbers(lake), numbers(lake, 2)) == ([2, 3], [1])
+        with pytest.raises(NotFound, match="no longer kept"):
+            lake.read(NAME, version=1)
+
+    @pytest.mark.parametrize(("days", "keep"), [(1, 2), (9, 0), (None, 2)])
+    def test_not_before_it_is_sure_that_nobody_needs_them(
+        self, lake: Lake, tmp_path: Path, days: int | None, keep: int
+    ) -> None:
+        self.forget(lake, tmp_path, **({} if days is None else self.told_since(days)))
+        assert lake.vacuum(NAME, timedelta(days=keep)) == 0
+        assert [numbers(lake, version) for version in (1, 2, 3)] == [[0], [1], [2]]
+
+    def test_the_upkeep_says_since_when_the_log_tells_long_enough(self, lake: Lake) -> None:
+        lake.trim_log(NAME, timedelta(days=30))
+        first = lake.properties(NAME)["quikapp_ml.upkeep.told_since"]
+        lake.trim_log(NAME, timedelta(days=30), [1])
+        assert lake.properties(NAME)["quikapp_ml.upkeep.told_since"] == first
+        lake.trim_log(NAME, timedelta(days=60))
+        assert lake.properties(NAME)["quikapp_ml.upkeep.told_since"] > first
+        assert lake.declaration(NAME) == VISITS
+        version = lake.version(NAME)
+        lake.ensure(VISITS)
+        assert lake.version(NAME) == version
+
+
 class TestLogOfAFolder:
     """Commits are as old as their files."""
 

@@ -12,6 +12,9 @@ from quikapp_ml.stores.lake.constraints import check_constraints
 CONSTRAINT = "delta.constraints."
 """What the name of a constraint begins with among the properties of a Delta table."""
 
+UPKEEP = "quikapp_ml.upkeep."
+"""What the names of properties begin with that the upkeep keeps with a table for itself."""
+
 _OWNER = "quikapp_ml.owner"
 _KEY = "quikapp_ml.key"
 _RETENTION_SECONDS = "quikapp_ml.retention_seconds"
@@ -59,7 +62,9 @@ def from_properties(name: str, columns: pa.Schema, comment: str, properties: Map
         key=tuple(key.split(", ")) if key else (),
         comment=comment,
         properties={
-            name: value for name, value in properties.items() if name not in _OURS and not name.startswith("delta.")
+            name: value
+            for name, value in properties.items()
+            if name not in _OURS and not name.startswith(("delta.", UPKEEP))
         },
         constraints={
             name.removeprefix(CONSTRAINT): sql for name, sql in properties.items() if name.startswith(CONSTRAINT)

@@ -12,10 +12,17 @@ from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from quikapp_ml.stores.lake.base import SMALL_FILE_BYTES, TableSize
+from quikapp_ml.stores.lake.declared import UPKEEP
 from quikapp_ml.stores.lake.delta_declared import KEEP_LOG, quoted
 
 TOLD_LONGER = timedelta(days=7)
-"""A removed file of which the log tells no more is deleted by nobody: so it tells of it for longer than it is kept."""
+"""The log tells of a removed file for longer than it is kept: a run of the upkeep may be missed."""
+
+_TOLD_SINCE = f"{UPKEEP}told_since"
+"""Property: since when the log has told of removed files for so long."""
+
+_TOLD = "delta.deletedFileRetentionDuration"
+"""Property: for how long."""
 
 _STEP = timedelta(days=30)
 """How long the log is kept changes in such steps: each change is a commit."""
@@ -42,14 +49,14 @@ def delete_files(
 ) -> int:
     """Delete the files of versions that were replaced longer ago, but for those that a version to spare is made of.
 
-    What no version names is left alone: a commit may need it. Without files to delete there is no commit: delta-rs
-    tells of those that it deleted before, too, and would commit each time.
+    Without files to delete there is no commit: delta-rs tells of those that it deleted before, too, and would commit
+    each time.
     """
-    hours = math.ceil(keep / timedelta(hours=1))
-    told = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, keep_versions=list(spared))
+    hours, full = math.ceil(keep / timedelta(hours=1)), _knows_all(table, keep)
+    told = table.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=full, keep_versions=list(spared))
     n_files = len(set(told) & _files_below(table, options)) if told else 0
     if n_files and not dry_run:
-        table.vacuum(hours, dry_run=False, enforce_retention_duration=False, keep_versions=list(spared))
+        table.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full, keep_versions=list(spared))
     return n_files
 
 
@@ -58,10 +65,12 @@ def trim_log(table: DeltaTable, keep: timedelta, oldest: datetime) -> None:
     log_days = math.ceil((datetime.now(UTC) - oldest + timedelta(days=1)) / _STEP) * _STEP.days
     properties = {
         **KEEP_LOG,
-        "delta.deletedFileRetentionDuration": f"interval {math.ceil((keep + TOLD_LONGER) / timedelta(days=1))} days",
+        _TOLD: f"interval {math.ceil((keep + TOLD_LONGER) / timedelta(days=1))} days",
         "delta.logRetentionDuration": f"interval {log_days} days",
     }
     held = table.metadata().configuration
+    if held.get(_TOLD) != properties[_TOLD]:
+        properties[_TOLD_SINCE] = datetime.now(UTC).isoformat()
     if any(held.get(name) != value for name, value in properties.items()):
         table.alter.set_table_properties(properties, raise_if_not_exists=False)
     table.cleanup_metadata()
@@ -72,6 +81,18 @@ def kept_versions(table: DeltaTable, options: Mapping[str, str], versions: Colle
     found = _folder(table, options).get_file_info([f"_delta_log/{version:020}.json" for version in versions])
     entries = zip(versions, found, strict=True)
     return {version: entry.mtime for version, entry in entries if entry.type == FileType.File}
+
+
+def _knows_all(table: DeltaTable, keep: timedelta) -> bool:
+    """Whether a file of which the log does not tell is sure to be needed by no version that is kept.
+
+    So files go that only a deleted model version kept, or that a killed writer left. Not of what is younger than a day:
+    a commit may be about to name it. Nor where deletion vectors are: delta-rs does not know their files as the table's.
+    """
+    since = table.metadata().configuration.get(_TOLD_SINCE)
+    if since is None or "deletionVectors" in (table.protocol().reader_features or ()):
+        return False
+    return timedelta(days=1) <= keep <= datetime.now(UTC) - datetime.fromisoformat(since)
 
 
 def _files_below(table: DeltaTable, options: Mapping[str, str]) -> set[str]:
