@@ -22,14 +22,16 @@ from quikapp_ml.serving.online_features import TABLES_OF_VIEWS
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.online import open_online_store
+from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
 app = typer.Typer(help="What is computed about people, channels and messages.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_views() -> None:
-    """List the feature views and their features."""
+    """List the feature views and their features, and the table of what a model makes of people."""
     rows = [(view.name, ", ".join(view.entity_key), ", ".join(view.features), view.comment) for view in FEATURE_VIEWS]
+    rows.append(("user_embeddings", "user_id", "embedding", USER_EMBEDDINGS.comment))
     show_table(("view", "of each", "features", ""), rows, empty="no feature view is declared")
 
 

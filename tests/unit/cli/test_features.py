@@ -8,6 +8,7 @@ from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli import app
 from quikapp_ml.errors import NotFound
 from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.services import FeatureService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
@@ -61,3 +62,9 @@ def test_lineage_shows_both_directions(settings: Settings, tmp_path: Path) -> No
     assert "no model version reads or learnt from message_activity" in run("lineage", "message_activity")
     with pytest.raises(NotFound, match="no table, feature view or model 'moods'"):
         run("lineage", "moods")
+
+
+def test_the_list_has_every_view_and_the_vectors_of_people(settings: Settings) -> None:
+    listed = run("list")
+    assert all(view.name in listed for view in FEATURE_VIEWS)
+    assert "user_embeddings" in listed
