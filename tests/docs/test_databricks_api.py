@@ -25,7 +25,8 @@ def test_the_table_of_methods_is_what_the_clients_have_tried() -> None:
     tried = {f"w.serving_endpoints.{name}" for name in _called("sdk_serving.py", r"\bendpoints\.(\w+)\(")}
     tried |= {f"w.current_user.{name}" for name in _called("sdk_serving.py", r"\bw\.current_user\.(\w+)\(")}
     tried |= {f"w.jobs.{name}" for name in _called("sdk_jobs.py", r"\bw\.jobs\.(\w+)\(")}
-    tried |= {f"w.{name}" for name in _called("sdk_unity.py", r"\b(?:w|other)\.(\w+\.\w+)\(")}
+    for script in ("sdk_unity.py", "sdk_sql.py"):
+        tried |= {f"w.{name}" for name in _called(script, r"\b(?:w|other)\.(\w+\.\w+)\(")}
     tried |= {f"w.{name}" for name in _called("sdk_monitors.py", r"\bw\.((?:quality_monitors|data_quality)\.\w+)\(")}
     tried |= {f"client.{name}" for name in _called("mlflow_deployments.py", r"\bclient\.(\w+)\(")}
     claimed = set(re.findall(r"^\| (?:databricks-sdk|mlflow\.deployments) \| `([\w.]+)`", PAGE, re.MULTILINE))
