@@ -21,6 +21,7 @@ from quikapp_ml.api.routes import (
     feedback,
     health,
     metrics,
+    mlflow_ui,
     policies,
     rank,
     recommendations,
@@ -55,6 +56,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     sharing.router,
+    mlflow_ui.router,
 )
 
 TAGS = [

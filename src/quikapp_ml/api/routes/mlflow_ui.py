@@ -1,0 +1,68 @@
+"""`/mlflow`: the user interface of MLflow, passed on to the process that serves it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+from fastapi import APIRouter, Request
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from quikapp_ml.errors import PermissionDenied, Unavailable
+from quikapp_ml.serving.mlflow_ui import PREFIX, MlflowUi
+
+router = APIRouter(include_in_schema=False)
+
+_HOP_BY_HOP = frozenset({
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"upgrade",
+    b"transfer-encoding", b"host", b"content-length", b"authorization", b"origin", b"referer", b"accept-encoding",
+})  # fmt: skip
+_NOT_PASSED_BACK = frozenset({"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length"})
+_READING = frozenset({"GET", "HEAD"})
+_SECONDS = 60.0
+
+
+@router.get(PREFIX)
+async def slash(request: Request) -> Response:
+    """Pages name what they need from below the prefix."""
+    return RedirectResponse(f"{PREFIX}/{'?' if request.url.query else ''}{request.url.query}", 307)
+
+
+@router.api_route(f"{PREFIX}/{{path:path}}", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+async def pass_on(request: Request) -> Response:
+    """Ask the interface what was asked here. Pages of other origins may not change anything by a visitor's browser."""
+    ui: MlflowUi = request.app.state.service.mlflow_ui
+    if ui.elsewhere:
+        return RedirectResponse(ui.elsewhere, 307)
+    if request.method not in _READING and _is_of_another_origin(request):
+        raise PermissionDenied("a page of another origin may not change what MLflow keeps")
+    url = await run_in_threadpool(ui.url)
+    client = httpx.AsyncClient(base_url=url, timeout=_SECONDS)
+    try:
+        asked = client.build_request(
+            request.method, httpx.URL(path=request.url.path, query=request.url.query.encode()),
+            headers=[each for each in request.headers.raw if each[0] not in _HOP_BY_HOP], content=await request.body(),
+        )  # fmt: skip
+        answer = await client.send(asked, stream=True)
+    except httpx.HTTPError as error:
+        await client.aclose()
+        raise Unavailable(f"the interface of MLflow does not answer: {type(error).__name__}") from error
+    return StreamingResponse(
+        _body(answer), answer.status_code, _passed_back(answer), background=BackgroundTask(client.aclose)
+    )
+
+
+async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
+    async for part in answer.aiter_bytes():
+        yield part
+    await answer.aclose()
+
+
+def _passed_back(answer: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED_BACK}
+
+
+def _is_of_another_origin(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host', '')}"
