@@ -1,6 +1,6 @@
 """`train` and `models`: make a version, look at versions, move an alias, and see who moved it when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION, ModelVersion
 from quikapp_ml.training.alias_moves import Move, held_at, move_alias, moves_of, version_before
+from quikapp_ml.training.promotion import ask_gate
 
 app = typer.Typer(help="Registered models: their versions, and which of them answer.", no_args_is_help=True)
 
@@ -72,10 +73,17 @@ def promote(
     alias: Annotated[str, typer.Option(help=f"{CHAMPION} (Production) or {CHALLENGER} (Staging).")] = CHAMPION,
     why: Annotated[str, typer.Option(help="Kept with the move.")] = "by hand, past the gate",
 ) -> None:
-    """Point an alias at a version, past the gate: running services follow. `rollback` is the way back."""
+    """Point an alias at a version, past the gate: running services follow. `rollback` is the way back.
+
+    What the gate would have said is shown, and kept with the move.
+    """
     if alias not in (CHAMPION, CHALLENGER):
         raise InvalidInput(f"alias {alias!r} is unknown; use {CHAMPION} or {CHALLENGER}")
-    _move(_version(name, number), alias, why)
+    version = _version(name, number)
+    asked = ask_gate(version, alias, open_model_registry(Settings.from_environment()), _lake())
+    _move(version, alias, why, {"gate_passed": asked.promoted, "gate": asked.reason})
+    verdict = "lets it go forward" if asked.promoted else "would not have let it go forward"
+    answers.print(f"the gate {verdict}: {asked.reason}", soft_wrap=True)
 
 
 @app.command("rollback")
@@ -129,7 +137,7 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _move(version: ModelVersion, alias: str, why: str) -> None:
+def _move(version: ModelVersion, alias: str, why: str, verdict: Mapping[str, object] | None = None) -> None:
     registry = open_model_registry(Settings.from_environment())
     holder = registry.by_alias(version.name, alias)
     move = Move(
@@ -140,7 +148,7 @@ def _move(version: ModelVersion, alias: str, why: str) -> None:
         from_version=holder.number if holder else None,
         to_version=version.number,
         why=why,
-        evidence={"metrics": dict(version.metrics), "table_versions": dict(version.table_versions)},
+        evidence={"metrics": dict(version.metrics), "table_versions": dict(version.table_versions), **(verdict or {})},
     )
     move_alias(registry, _lake(), move)
     answers.print(f"{alias} of {version.name} is version {version.number} ({version.semantic_version}) now")

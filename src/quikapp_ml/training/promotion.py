@@ -57,6 +57,12 @@ def decide(candidate: ModelVersion, alias: str, holder: ModelVersion | None, bef
     return Decision(candidate, alias, holder, not objection, objection or _praise(candidate, holder))
 
 
+def ask_gate(candidate: ModelVersion, alias: str, registry: ModelRegistry, lake: Lake) -> Decision:
+    """What the gate says about a version for an alias, as things are now; nothing moves."""
+    holder = registry.by_alias(candidate.name, alias)
+    return decide(candidate, alias, holder, quality_records.objection(lake, candidate.table_versions))
+
+
 def promote(name: str, registry: ModelRegistry, lake: Lake, now: datetime) -> Decision | None:
     """Decide about the model's candidate, record the decision as a row, and move the alias if it passed.
 
@@ -69,7 +75,7 @@ def promote(name: str, registry: ModelRegistry, lake: Lake, now: datetime) -> De
     if holder is not None and holder.number == candidate.number:  # interrupted after the move
         registry.remove_alias(name, CANDIDATE)
         return None
-    decision = decide(candidate, alias, holder, quality_records.objection(lake, candidate.table_versions))
+    decision = ask_gate(candidate, alias, registry, lake)
     _record(decision, lake, now)
     if decision.promoted:
         move_alias(registry, lake, _move(decision, now), Transaction(f"promotion/{name}", candidate.number))
@@ -104,6 +110,8 @@ def _alias_to_move(name: str, registry: ModelRegistry) -> tuple[str, ModelVersio
 def _objection(candidate: ModelVersion, holder: ModelVersion | None) -> str:
     """Why the candidate may not go forward; empty when it may."""
     metric, metrics = candidate.tags.get(METRIC_TAG, ""), candidate.metrics
+    if not metric:
+        return "it was not measured on a held-out part when it was made: without evidence nothing is promoted"
     needed = [metric, *(f"{PREVIOUS_PREFIX}{metric}{end}" for end in ("", "_low", "_high"))]
     unknown = [name for name in needed if not math.isfinite(metrics.get(name, math.nan))]
     if unknown:

@@ -9,7 +9,9 @@ from quikapp_ml.cli.models import app
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.registry.base import NewVersion
+from quikapp_ml.training.alias_moves import moves_of
 from quikapp_ml.training.starters import register_starters
 
 NAME = "spam-classifier"
@@ -35,7 +37,12 @@ def answer(*arguments: str) -> str:
 
 def test_a_champion_is_moved_back_and_both_moves_are_told(home: Path) -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    assert "is version 2 (9.0.0) now" in answer("promote", NAME, "2", "--why", "a try")
+    by_hand = answer("promote", NAME, "2", "--why", "a try")
+    assert "is version 2 (9.0.0) now" in by_hand
+    assert "the gate would not have let it go forward: it was not measured" in by_hand
+    (move,) = moves_of(open_lake(Settings.from_environment().lake_path), NAME, "champion")
+    assert move.evidence["gate_passed"] is False
+    assert "not measured" in str(move.evidence["gate"])
     assert "is version 1" in answer("rollback", NAME, "--why", "flags greetings")
     told = answer("history", NAME)
     assert told.index("a try") < told.index("flags greetings")
