@@ -8,6 +8,7 @@ import pytest
 from quikapp_ml.feature_store.publishing import publish, read_published
 from quikapp_ml.feature_store.tables import check_declaration, read_feature_table
 from quikapp_ml.models.embeddings import N_DIMENSIONS, UserEmbeddings
+from quikapp_ml.serving.erasure import Erasure
 from quikapp_ml.stores.lake.base import Transaction
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
@@ -58,3 +59,10 @@ def test_the_newest_vectors_can_be_read_online() -> None:
     ann, nobody = read_published(online, table.name, [{"user_id": "ann"}, {"user_id": "dan"}], ["embedding"], LATER)
     assert (ann.status, ann.values["embedding"][:2], ann.event_time) == ("present", [1.0, 0.0], NOW)
     assert nobody.status == "not_found"
+
+
+def test_an_erased_person_has_no_vector_left() -> None:
+    lake = MemoryLake()
+    add_vectors(lake, ROWS, Transaction("user_embeddings/1", 1))
+    assert Erasure(lake, "ann").run() == {USER_EMBEDDINGS.name: 1}
+    assert lake.read(USER_EMBEDDINGS.name)["user_id"].to_pylist() == ["bob"]
