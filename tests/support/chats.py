@@ -5,12 +5,14 @@ from typing import Any
 
 from quikapp_ml.entities.decisions import Decision, ModelRef
 from quikapp_ml.entities.events import Event, parse_event
+from quikapp_ml.entities.experiments import Subject
 from quikapp_ml.errors import Unavailable
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
 from quikapp_ml.serving.campaigns import Campaigns
+from quikapp_ml.serving.experiment_host import AS_EVER, Asker, Choice
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.ranking import RankingService
@@ -84,12 +86,22 @@ class OneModel:
     def __init__(self, model: Model | None, version: str = "9.9.9") -> None:
         self.model = model
         self.version = version
+        self.choice = AS_EVER
+        self.fallbacks = 0
 
     def get(self, name: str) -> Loaded:
         """The model, when it has that name."""
         if self.model is None or self.model.name != name:
             raise Unavailable(f"no model {name}")
         return Loaded(self.model, ModelRef(name, self.version), 7, "champion")
+
+    def choose(self, _subject: Subject, _asker: Asker) -> Choice:
+        """No experiment is running."""
+        return self.choice
+
+    def note_fallback(self) -> None:
+        """Count it."""
+        self.fallbacks += 1
 
 
 class Ledger:

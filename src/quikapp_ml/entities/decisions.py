@@ -194,4 +194,6 @@ class Decision:
     experiment: str | None = None
     variant: str | None = None
     propensity: float | None = None
+    assignment: str | None = None
+    """How the unit came to its variant: hash, override, or fallback when the variant could not answer."""
     degraded: bool = False

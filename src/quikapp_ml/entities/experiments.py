@@ -199,12 +199,6 @@ class ExperimentSpec(Question):
         """The layer that it is in."""
         return self.layer or self.subject
 
-    @property
-    def touches(self) -> frozenset[str]:
-        """What its variants change: of another experiment on the same, its layer must keep it apart."""
-        models = {"model"} if any(variant.model for variant in self.variants) else set()
-        return frozenset(models.union(*(variant.parameters for variant in self.variants)))
-
 
 class ExperimentState(StrEnum):
     """Where an experiment stands."""

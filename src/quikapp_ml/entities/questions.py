@@ -105,6 +105,8 @@ class SentimentQuestion(Question):
     """How do these messages sound?"""
 
     messages: Annotated[list[SentimentMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
+    user_id: Id | None = None
+    """For whom it is asked: experiments divide people by it."""
 
     @model_validator(mode="after")
     def _ids_differ(self) -> Self:

@@ -5,8 +5,17 @@ from typing import Any
 
 from quikapp_ml.entities.events import short
 from quikapp_ml.errors import InvalidInput, Problem
+from quikapp_ml.serving.experiment_host import Asker
 
 TEXT_FIELDS = ("channel_id", "time_of_day")
+
+
+def asker_of(user_id: str | None, context: Mapping[str, Any]) -> Asker:
+    """Whose question it is, for experiments: what is no text says nothing."""
+    channel, workspace = context.get("channel_id"), context.get("workspace_id")
+    return Asker(
+        user_id, channel if isinstance(channel, str) else None, workspace if isinstance(workspace, str) else None
+    )
 
 
 def check_context(context: Mapping[str, Any]) -> None:

@@ -125,6 +125,7 @@ class DecisionLedger:
             "experiment": decision.experiment,
             "variant": decision.variant,
             "propensity": decision.propensity,
+            "assignment": decision.assignment,
             "answer": json_text(decision.answer),
             "latency_ms": decision.latency_ms,
             **self._inputs(decision),

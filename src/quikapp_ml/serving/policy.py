@@ -27,17 +27,17 @@ def best_first(items: Sequence[Scored]) -> list[Scored]:
     return sorted(items, key=lambda one: (-one.score, one.item_type, one.item_id, one.position))
 
 
-def mix(by_type: Mapping[ItemType, Sequence[Scored]], limit: int) -> list[Scored]:
+def mix(by_type: Mapping[ItemType, Sequence[Scored]], limit: int, largest_share: float = LARGEST_SHARE) -> list[Scored]:
     """At most `limit` items, best first, each (type, id) once.
 
     In a list of several types each one is sure of a fair part (half of an equal share) and, while others can fill
-    the list, takes no more than LARGEST_SHARE.
+    the list, takes no more than `largest_share`.
     """
     queues = {item_type: _distinct(best_first(items)) for item_type, items in by_type.items() if items}
     if not queues:
         return []
     sure = limit // (2 * len(queues))
-    most = limit if len(queues) == 1 else max(sure, int(limit * LARGEST_SHARE), 1)
+    most = limit if len(queues) == 1 else max(sure, int(limit * largest_share), 1)
     chosen = [one for queue in queues.values() for one in queue[:sure]]
     rest = best_first([one for queue in queues.values() for one in queue[sure:most]])
     chosen += rest[: limit - len(chosen)]

@@ -11,10 +11,10 @@ from quikapp_ml.features.ranked_items import item_features
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.ranking import ContentRanker
-from quikapp_ml.serving.context import check_context
+from quikapp_ml.serving.context import asker_of, check_context
 from quikapp_ml.serving.decisions import DecisionLedger
-from quikapp_ml.serving.loading import ModelHost
-from quikapp_ml.serving.scoring import Scores, answered_by, loaded_model, or_rules
+from quikapp_ml.serving.scoring import Scores, answered_by
+from quikapp_ml.serving.trying import Models, scored, tried_model
 
 
 class RankingService:
@@ -22,7 +22,7 @@ class RankingService:
 
     def __init__(
         self,
-        models: ModelHost,
+        models: Models,
         ledger: DecisionLedger,
         workspace: Workspace,
         features: OnlineFeatures,
@@ -38,11 +38,16 @@ class RankingService:
         """Order all the items. Raises InvalidInput on a context of the wrong type."""
         started = time.perf_counter()
         check_context(question.context)
-        loaded, model = loaded_model(self._models, ContentRanker)
+        asker = asker_of(question.user_id, question.context)
+        tried = tried_model(self._models, ContentRanker, "rank", asker)
         view = Viewpoint(self._workspace, self._features, question.user_id, self._clock())
         frame = item_features(view, question.items, question.query)
-        scores, is_degraded = or_rules(_by_model(model, frame), lambda: rule_scores(question.query, frame))
-        by = answered_by(ContentRanker, loaded, is_degraded)
+        scores, tried, is_degraded = scored(
+            tried, self._models, ContentRanker,
+            lambda model: Scores.by_model(model.contributions(frame.names, frame.values)),
+            lambda: rule_scores(question.query, frame),
+        )  # fmt: skip
+        by = answered_by(ContentRanker, tried.loaded, is_degraded)
         item_ids = [item.item_id for item in question.items]
         order = order_of(item_ids, scores)
         answer = RankAnswer(
@@ -50,6 +55,7 @@ class RankingService:
             user_id=question.user_id,
             items=ranked(item_ids, scores, order, explain=question.explain),
             model=by.ref,
+            experiment=tried.told,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -68,6 +74,7 @@ class RankingService:
                 },
                 model_number=by.number,
                 model_alias=by.alias,
+                **tried.recorded,
                 degraded=is_degraded,
             )
         )
@@ -90,10 +97,6 @@ def ranked(item_ids: Sequence[str], scores: Scores, order: Sequence[int], *, exp
         )
         for rank, at in enumerate(order, start=1)
     )
-
-
-def _by_model(model: ContentRanker | None, frame: FeatureFrame) -> Callable[[], Scores] | None:
-    return None if model is None else lambda: Scores.by_model(model.contributions(frame.names, frame.values))
 
 
 def rule_scores(query: str | None, frame: FeatureFrame) -> Scores:

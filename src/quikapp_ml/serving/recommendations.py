@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from quikapp_ml.entities.decisions import Decision, ItemType, Reason, RecommendationAnswer, RecommendedItem
 from quikapp_ml.entities.questions import RecommendationQuestion
 from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
@@ -15,13 +17,13 @@ from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
-from quikapp_ml.serving.context import check_context
+from quikapp_ml.serving.context import asker_of, check_context
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.ledger_packing import Candidates
-from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.policy import POLICY_VERSION, Scored, mix
 from quikapp_ml.serving.reasons import Facts, reasons_for
-from quikapp_ml.serving.scoring import Scores, answered_by, loaded_model, or_rules
+from quikapp_ml.serving.scoring import Scores, answered_by
+from quikapp_ml.serving.trying import Models, scored, tried_model
 
 RULE_FEATURES: Mapping[ItemType, str] = {"channel": "popularity", "user": "activity", "message": "newest_first"}
 """What items are ordered by while no model answers."""
@@ -56,7 +58,7 @@ class RecommendationService:
 
     def __init__(
         self,
-        models: ModelHost,
+        models: Models,
         ledger: DecisionLedger,
         workspace: Workspace,
         features: OnlineFeatures,
@@ -72,15 +74,19 @@ class RecommendationService:
         """Recommend at most `limit` items of the asked types. Raises InvalidInput on a context of the wrong type."""
         started = time.perf_counter()
         check_context(question.context)
-        loaded, model = loaded_model(self._models, RecommendationModel)
+        asker = asker_of(question.user_id, question.context)
+        tried = tried_model(self._models, RecommendationModel, "recommendations", asker)
         view = Viewpoint(self._workspace, self._features, question.user_id, self._clock())
         here = question.context.get("channel_id")
-        similarity = model.similarity_ if model else ItemSimilarity.empty()
-        facts = Facts(view, similarity, here if here in view.channels else None)
+        similarity = tried.model.similarity_ if tried.model else ItemSimilarity.empty()
+        facts = Facts(view, similarity, here if view.sees(here) else None)
         pools = {item_type: _POOLS[item_type](facts) for item_type in question.types}
-        scores, is_degraded = or_rules(by_model(model, pools), lambda: rule_scores(pools))
-        by = answered_by(RecommendationModel, loaded, is_degraded)
-        chosen = choose(pools, scores, question.limit)
+        scores, tried, is_degraded = scored(
+            tried, self._models, RecommendationModel, lambda model: model_scores(model, pools),
+            lambda: rule_scores(pools),
+        )  # fmt: skip
+        by = answered_by(RecommendationModel, tried.loaded, is_degraded)
+        chosen = choose(pools, scores, question.limit, tried.parameters)
         told: dict[str, dict[str, str | None]] = {}
 
         def tell(one: Scored, contributions: Mapping[str, float]) -> tuple[Reason, ...]:
@@ -92,6 +98,7 @@ class RecommendationService:
             user_id=question.user_id,
             recommendations=answered(chosen, scores, tell, explain=question.explain),
             model=by.ref,
+            experiment=tried.told,
             degraded=is_degraded,
         )
         self._ledger.record(
@@ -107,10 +114,12 @@ class RecommendationService:
                 candidates={
                     "pools": {kind: pool.candidates(scores[kind]) for kind, pool in pools.items()},
                     "told": told,
+                    "parameters": tried.parameters,
                 },
                 model_number=by.number,
                 model_alias=by.alias,
                 policy_version=POLICY_VERSION,
+                **tried.recorded,
                 degraded=is_degraded,
             )
         )
@@ -119,9 +128,10 @@ class RecommendationService:
 
 def _channel_pool(facts: Facts) -> Pool:
     view, similarity = facts.view, facts.similarity
-    found = channel_candidates(view, similarity.most_similar(view.open_channels, view.own_channels))
+    near = similarity.near(view.own_channels)
+    found = channel_candidates(view, near)
     ids = list(found)
-    similar = similarity.scores(ids, view.own_channels)
+    similar = np.array([near.get(channel_id, 0.0) for channel_id in ids], dtype=float)
     return Pool(ids, ids, list(found.values()), channel_features(view, ids, similar, facts.current_channel))
 
 
@@ -148,13 +158,9 @@ _POOLS: Mapping[ItemType, Callable[[Facts], Pool]] = {
 }
 
 
-def by_model(
-    model: RecommendationModel | None, pools: Mapping[ItemType, Pool]
-) -> Callable[[], dict[ItemType, Scores]] | None:
-    """How the model scores all candidates; None without a model."""
-    if model is None:
-        return None
-    return lambda: {
+def model_scores(model: RecommendationModel, pools: Mapping[ItemType, Pool]) -> dict[ItemType, Scores]:
+    """All candidates by the model."""
+    return {
         item_type: Scores.by_model(model.contributions(item_type, pool.frame.names, pool.frame.values))
         for item_type, pool in pools.items()
     }
@@ -165,9 +171,11 @@ def rule_scores(pools: Mapping[ItemType, Pool]) -> dict[ItemType, Scores]:
     return {item_type: Scores.by_rule(pool.frame, RULE_FEATURES[item_type]) for item_type, pool in pools.items()}
 
 
-def choose(pools: Mapping[ItemType, Pool], scores: Mapping[ItemType, Scores], limit: int) -> list[Scored]:
-    """The list that the policy makes of all candidates."""
-    return mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, limit)
+def choose(
+    pools: Mapping[ItemType, Pool], scores: Mapping[ItemType, Scores], limit: int, parameters: Mapping[str, float]
+) -> list[Scored]:
+    """The list that the policy, with these parameters of an experiment, makes of all candidates."""
+    return mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, limit, **parameters)
 
 
 def key_of(one: Scored) -> str:

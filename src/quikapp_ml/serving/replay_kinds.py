@@ -38,9 +38,12 @@ def recommend(row: Recorded, model: Model | None, by: ModelRef) -> Recommendatio
     """The list that this model and the policy make of the recorded candidates."""
     request, kept = row.columns["request"], row.columns["candidates"]
     pools = {kind: _pool(given) for kind, given in kept["pools"].items()}
-    scored = recommendations.by_model(_as(RecommendationModel, model), pools)
-    scores = recommendations.rule_scores(pools) if scored is None else scored()
-    chosen = recommendations.choose(pools, scores, request["limit"])
+    recommender = _as(RecommendationModel, model)
+    if recommender is None:
+        scores = recommendations.rule_scores(pools)
+    else:
+        scores = recommendations.model_scores(recommender, pools)
+    chosen = recommendations.choose(pools, scores, request["limit"], kept.get("parameters", {}))
     texts = {
         (item["item_type"], item["item_id"], reason["code"]): reason["text"]
         for item in row.columns["answer"]["recommendations"]

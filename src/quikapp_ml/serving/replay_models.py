@@ -1,10 +1,11 @@
 """Model versions that decisions were made by, loaded again: from the registry, or from the package."""
 
+import shutil
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,7 +39,7 @@ class PinnedModels:
         self._registry = registry
         self._starters = starters
         self._classes = model_classes
-        self._folder = TemporaryDirectory(prefix="quikapp-ml-replay-")
+        self._folder: Path | None = None
         self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
         self._n_fetched = 0
 
@@ -46,7 +47,12 @@ class PinnedModels:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._folder.cleanup()
+        self.close()
+
+    def close(self) -> None:
+        """Delete what was fetched."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def version(self, ref: ModelRef, number: int | None) -> Pinned:
         """The version that a decision names. Raises NotFound when it is no longer kept anywhere."""
@@ -60,6 +66,11 @@ class PinnedModels:
             return self._load(found)
         starter: Pinned = self._remembered(("starter", ref.name, ref.version), lambda: self._starter(ref))
         return starter
+
+    def by_number(self, name: str, number: int) -> Pinned:
+        """The version of that number. Raises NotFound."""
+        kept: Pinned | None = self._kept.get(("number", name, str(number)))
+        return kept or self._load(self._version(name, number))
 
     def by_alias(self, name: str, alias: str) -> Pinned:
         """The version that the alias points to now. Raises NotFound."""
@@ -111,8 +122,10 @@ class PinnedModels:
         return self._kept[key]
 
     def _place(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(mkdtemp(prefix="quikapp-ml-versions-"))
         self._n_fetched += 1
-        return Path(self._folder.name) / str(self._n_fetched)
+        return self._folder / str(self._n_fetched)
 
 
 def _semantic_version(folder: Path) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quikapp_ml.entities.decisions import Decision, ModelRef
+from quikapp_ml.entities.experiments import Subject
 from quikapp_ml.entities.questions import RankQuestion, RecommendationQuestion
 from quikapp_ml.errors import Unavailable
 from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
+from quikapp_ml.serving.experiment_host import AS_EVER, Asker, Choice
 from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.ranking import RankingService
@@ -55,6 +57,13 @@ class _OneModel:
         if self._model is None:
             raise Unavailable(f"rules answered for {name!r}")
         return Loaded(self._model, self._ref, None, None)
+
+    def choose(self, _subject: Subject, _asker: Asker) -> Choice:
+        """No experiment runs on what is past."""
+        return AS_EVER
+
+    def note_fallback(self) -> None:
+        """Nothing is counted."""
 
 
 class _OneId:

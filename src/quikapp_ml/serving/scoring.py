@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from quikapp_ml.errors import QuikAppMLError
 from quikapp_ml.features.frame import FeatureFrame, Floats
 from quikapp_ml.models.base import Model
 from quikapp_ml.models.linear import logistic
-from quikapp_ml.serving.loading import Loaded, ModelHost
+from quikapp_ml.serving.loading import Loaded
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,14 @@ class Scores:
         return {"bias": self.bias, **self.of(position)}
 
 
-def loaded_model(models: ModelHost, model_class: type[M]) -> tuple[Loaded | None, M | None]:
+class Host(Protocol):
+    """What has the models that answer."""
+
+    def get(self, name: str) -> Loaded:
+        """The model that answers for the name now. Raises Unavailable when there is none."""
+
+
+def loaded_model(models: Host, model_class: type[M]) -> tuple[Loaded | None, M | None]:
     """The model that serves now; None twice when there is none."""
     try:
         loaded = models.get(model_class.name)

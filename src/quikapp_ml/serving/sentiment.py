@@ -17,8 +17,9 @@ from quikapp_ml.models.moods import BAD_MOODS, GOOD_MOODS
 from quikapp_ml.models.sentiment import SentimentClassifier
 from quikapp_ml.models.text import tokenise
 from quikapp_ml.serving.decisions import DecisionLedger
-from quikapp_ml.serving.loading import ModelHost
-from quikapp_ml.serving.scoring import answered_by, loaded_model, or_rules
+from quikapp_ml.serving.experiment_host import Asker
+from quikapp_ml.serving.scoring import answered_by
+from quikapp_ml.serving.trying import Models, scored, tried_model
 
 EMPTY = "empty_content"
 RULE_WORDS: Mapping[str, int] = {
@@ -38,7 +39,7 @@ _SURE, _REST = 0.6, 0.2
 class SentimentService:
     """Answers from the model in memory; it does no I/O but the ledger's append, and any thread may ask."""
 
-    def __init__(self, models: ModelHost, ledger: DecisionLedger, clock: Callable[[], float]) -> None:
+    def __init__(self, models: Models, ledger: DecisionLedger, clock: Callable[[], float]) -> None:
         self._models = models
         self._ledger = ledger
         self._clock = clock
@@ -46,23 +47,27 @@ class SentimentService:
     def read(self, question: SentimentQuestion) -> SentimentAnswer:
         """Read all messages; one without any text is named in `errors` instead."""
         started = self._clock()
-        loaded, model = loaded_model(self._models, SentimentClassifier)
+        tried = tried_model(self._models, SentimentClassifier, "sentiment", Asker(question.user_id))
         readable = readable_of(question)
-        by_model = None if model is None else lambda: [model.scores(message.content) for message in readable]
-        scores, is_degraded = or_rules(by_model, lambda: [scores_by_rules(message.content) for message in readable])
-        by = answered_by(SentimentClassifier, loaded, is_degraded)
+        scores, tried, is_degraded = scored(
+            tried, self._models, SentimentClassifier,
+            lambda model: [model.scores(message.content) for message in readable],
+            lambda: [scores_by_rules(message.content) for message in readable],
+        )  # fmt: skip
+        by = answered_by(SentimentClassifier, tried.loaded, is_degraded)
         answer = answered(self._ledger.new_decision_id(), question, scores, by.ref, is_degraded=is_degraded)
         self._ledger.record(
             Decision(
                 decision_id=answer.decision_id,
                 kind="sentiment",
-                user_id=None,
+                user_id=question.user_id,
                 model=answer.model,
                 request=question.model_dump(),
                 answer=answer,
                 latency_ms=max(0.0, self._clock() - started) * 1000,
                 model_number=by.number,
                 model_alias=by.alias,
+                **tried.recorded,
                 degraded=is_degraded,
             )
         )

@@ -21,15 +21,16 @@ from quikapp_ml.models.reading import reading_tokens, with_utf16
 from quikapp_ml.models.spam import ABUSE_LABELS, SpamClassifier, SpamVerdict, logistic
 from quikapp_ml.models.text import Tokens
 from quikapp_ml.serving.campaigns import Campaigns
+from quikapp_ml.serving.context import asker_of
 from quikapp_ml.serving.decisions import DecisionLedger
-from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.review import QUEUED_ACTIONS
-from quikapp_ml.serving.scoring import Answerer, answered_by, loaded_model, or_rules
+from quikapp_ml.serving.scoring import answered_by
 from quikapp_ml.serving.spam_corrections import hosts_of
 from quikapp_ml.serving.spam_memory import SpamCheck
 from quikapp_ml.serving.spam_pace import Pace
 from quikapp_ml.serving.spam_rules import RULES_BIAS, rule_evidence
+from quikapp_ml.serving.trying import Models, Tried, scored, tried_model
 from quikapp_ml.stores.state.memory_moderation import memory_moderation
 from quikapp_ml.stores.state.moderation import PolicyScope
 
@@ -90,7 +91,7 @@ class SpamService:
 
     def __init__(
         self,
-        models: ModelHost,
+        models: Models,
         ledger: DecisionLedger,
         workspace: Workspace,
         features: OnlineFeatures,
@@ -114,7 +115,9 @@ class SpamService:
         print_ = fingerprint(tokens)
         context = self._context(question, tokens, print_, now)
         known = author_behaviour(self._workspace, self._features, question.user_id, now)
-        verdict, by, is_degraded = self._verdict(question, tokens, {**known, **self._spread(context, known, now)})
+        author = {**known, **self._spread(context, known, now)}
+        verdict, tried, is_degraded = self._verdict(question, tokens, author)
+        by = answered_by(SpamClassifier, tried.loaded, is_degraded)
         context = replace(context, correction=self._correction(context, tokens, print_, verdict.logit, now))
         answer = judged(self._ledger.new_decision_id(), verdict, by.ref, context, is_degraded=is_degraded)
         self._ledger.record(
@@ -131,6 +134,7 @@ class SpamService:
                 model_number=by.number,
                 model_alias=by.alias,
                 policy_version=answer.policy_version,
+                **tried.recorded,
                 degraded=is_degraded,
             )
         )
@@ -165,16 +169,20 @@ class SpamService:
 
     def _verdict(
         self, question: SpamQuestion, tokens: Tokens, author: Mapping[str, float]
-    ) -> tuple[SpamVerdict, Answerer, bool]:
+    ) -> tuple[SpamVerdict, Tried[SpamClassifier], bool]:
         """The model's verdict, or that of the rules when there is no model, it fails, or it has been too slow."""
-        loaded, model = loaded_model(self._models, SpamClassifier)
-        is_asked = model is not None and self._pace.allows
+        asker = asker_of(question.user_id, question.metadata)
+        tried = tried_model(self._models, SpamClassifier, "spam-check", asker)
+        is_asked = tried.model is not None and self._pace.allows
+        if not is_asked:
+            return check_by_rules(question.content), tried, True
         started = time.perf_counter()
-        by_model = (lambda: model.check(question.content, author, tokens)) if model is not None and is_asked else None
-        verdict, is_degraded = or_rules(by_model, lambda: check_by_rules(question.content))
-        if is_asked:
-            self._pace.note(time.perf_counter() - started)
-        return verdict, answered_by(SpamClassifier, loaded, is_degraded), is_degraded
+        result = scored(
+            tried, self._models, SpamClassifier, lambda model: model.check(question.content, author, tokens),
+            lambda: check_by_rules(question.content),
+        )  # fmt: skip
+        self._pace.note(time.perf_counter() - started)
+        return result
 
     def _correction(
         self, context: SpamContext, tokens: Tokens, print_: Fingerprint | None, logit: float, now: float

@@ -27,8 +27,7 @@ RECOMMENDED = {
 def test_what_is_left_out_has_a_meaning() -> None:
     spec = ExperimentSpec.model_validate(SPEC)
     assert (spec.hashed_with, spec.layer_name, spec.unit) == ("better-ranks", "rank", "user")
-    assert spec.touches == {"model"}
-    assert ExperimentSpec.model_validate(RECOMMENDED).touches == {"largest_share"}
+    assert ExperimentSpec.model_validate(RECOMMENDED).variants[1].parameters == {"largest_share": 0.8}
     assert ExperimentSpec.model_validate(spec.model_dump()) == spec
 
 

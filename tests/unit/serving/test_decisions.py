@@ -83,6 +83,7 @@ def test_a_decision_becomes_a_row_of_its_table(ledger: DecisionLedger, spool: Me
         "endpoint": None,
         "inputs": "addresses_hashed",
         "features_from": f"quikapp_ml.bronze.events@{spool.writer_id}:0",
+        "assignment": None,
         "candidates": None,
     }
     assert request["content"] == "Check this out"
