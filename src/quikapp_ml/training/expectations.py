@@ -27,6 +27,7 @@ from quikapp_ml.stores.lake.tables import (
 )
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.silver_state_sql import MEMBERSHIP_EVENTS
+from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
 CLOCKS_DIFFER = timedelta(days=1)
 """How far ahead of this clock a sender's may be."""
@@ -158,5 +159,10 @@ EXPECTATIONS: Mapping[str, Sequence[Expectation]] = {
     SPAM_LABELS.name: _labels(SPAM_LABELS, "spam", "ham"),
     SENTIMENT_LABELS.name: _labels(SENTIMENT_LABELS, "negative", "neutral", "positive"),
     **{table.name: _features(table) for table in FEATURE_TABLES.values()},
+    USER_EMBEDDINGS.name: [
+        *_keyed(USER_EMBEDDINGS),
+        *(Expectation(NotInFuture(clock)) for clock in ("last_updated", "ingest_time")),
+        Expectation(NotNull("embedding")),
+    ],
 }
 """Full name of a table → what is expected of it."""

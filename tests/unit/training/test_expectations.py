@@ -2,8 +2,9 @@ from quikapp_ml.stores.lake.tables import EVENTS, TABLES
 from quikapp_ml.training.expectations import EXPECTATIONS, Outcome, Unique
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.recipes import RECIPES
+from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
-DECLARED = {table.name: table for table in (*TABLES, *FEATURE_TABLES.values())}
+DECLARED = {table.name: table for table in (*TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS)}
 
 
 def test_something_is_expected_of_every_table_that_is_learnt_from() -> None:
@@ -21,6 +22,6 @@ def test_expectations_are_of_columns_that_are_declared_and_of_the_key_as_a_whole
 
 
 def test_only_tables_made_anew_each_night_lose_rows() -> None:
-    kept = {EVENTS.name, *(table.name for table in FEATURE_TABLES.values())}
+    kept = {EVENTS.name, USER_EMBEDDINGS.name, *(table.name for table in FEATURE_TABLES.values())}
     for name in kept:
         assert {each.outcome for each in EXPECTATIONS[name]} == {Outcome.FAIL}
