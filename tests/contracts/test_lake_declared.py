@@ -95,6 +95,13 @@ class TestDeclaration:
         with pytest.raises(InvalidInput, match="known_label"):
             lake.append(NAME, rows({"label": "egg"}))
 
+    def test_a_comment_follows_the_declaration(self, labels: Lake) -> None:
+        changed = replace(LABELS, comment="Labels of messages.")
+        labels.ensure(changed)
+        version = labels.version(NAME)
+        labels.ensure(changed)
+        assert (labels.declaration(NAME), labels.version(NAME)) == (changed, version)
+
     def test_what_is_declared_no_longer_goes(self, labels: Lake) -> None:
         labels.ensure(PLAIN)
         assert labels.declaration(NAME) == PLAIN

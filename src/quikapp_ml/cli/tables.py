@@ -10,6 +10,7 @@ from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake, Table
 from quikapp_ml.stores.lake.tables import CATALOG
+from quikapp_ml.training import declared_tables
 
 app = typer.Typer(help="The tables of the lakehouse: sizes, declarations, history, upkeep.", no_args_is_help=True)
 
@@ -43,6 +44,15 @@ def show(
     history = lake.history(table.name, commits)
     rows = [(str(commit.version), f"{commit.time:%Y-%m-%d %H:%M:%S}", commit.operation) for commit in history]
     show_table(("version", "time (UTC)", "what was done"), rows, empty="")
+
+
+@app.command("migrate")
+def migrate() -> None:
+    """Bring the tables that there are up to what this version declares. Run again, it changes nothing."""
+    lake = open_lake(Settings.from_environment().lake_path)
+    names = lake.names()
+    changed = [(name, str(lake.version(name))) for name in names if declared_tables.migrate(lake, name)]
+    show_table(("table", "now at version"), changed, empty=f"{len(names)} tables, and all are as they are declared")
 
 
 @app.command("upkeep")

@@ -14,6 +14,7 @@ from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake, Table
 from quikapp_ml.stores.registry.base import ModelRegistry
+from quikapp_ml.training.declared_tables import migrate
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ def keep_up(
 
 def _keep_up_table(lake: Lake, name: str, spare: Collection[int], history: timedelta, *, dry_run: bool) -> TableUpkeep:
     """Old rows first, then small files: what both replace is kept for the time of the history."""
+    if not dry_run and migrate(lake, name):
+        logger.info("table %s was brought up to what is declared of it", name)
     rows_deleted = _delete_old_rows(lake, lake.declaration(name), dry_run=dry_run)
     small = lake.size(name).small_files
     compacted = small if small >= MANY_SMALL_FILES else 0

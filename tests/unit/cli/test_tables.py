@@ -86,6 +86,14 @@ def test_a_table_that_is_not_there_is_told_with_those_that_are(lake: Lake) -> No
         run("show", "silver.nowhere")
 
 
+def test_migrations_are_told_and_done_once(lake: Lake) -> None:
+    lake.ensure(VISITS)
+    lake.ensure(Table(SPAM_LABELS.name, SPAM_LABELS.columns.remove(2), SPAM_LABELS.key, "As an older version had it."))
+    assert [line.split() for line in run("migrate").splitlines()[1:]] == [[SPAM_LABELS.name, "3"]]
+    assert lake.declaration(SPAM_LABELS.name).constraints == SPAM_LABELS.constraints
+    assert "2 tables, and all are as they are declared" in run("migrate")
+
+
 def test_upkeep_is_told_before_it_is_done(lake: Lake) -> None:
     lake.ensure(VISITS)
     visit(lake, 1, 2, age=timedelta(days=8))

@@ -71,10 +71,11 @@ class Lake(ABC):
 
     @abstractmethod
     def ensure(self, table: Table) -> None:
-        """Create the table, or add the columns it lacks and bring its key, constraints, owner and retention up to date.
+        """Create the table, or add the columns it lacks and bring what else is declared up to date.
 
-        Run twice, it changes nothing, and writes no commit. Raises Conflict when an existing column has another type,
-        or existing rows break a new constraint, InvalidInput when the declaration does not hold together.
+        That is its comment, key, constraints, owner and retention; its properties and partitions stay those that it was
+        made with. Run twice, it changes nothing, and writes no commit. Raises Conflict when an existing column has
+        another type, or existing rows break a new constraint, InvalidInput when the declaration does not hold together.
         """
 
     @abstractmethod

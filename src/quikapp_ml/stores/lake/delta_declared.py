@@ -30,7 +30,12 @@ def first_properties(table: Table) -> dict[str, str]:
 
 
 def describe(existing: DeltaTable, table: Table) -> None:
-    """Bring what is kept with the table in its properties up to date, in one commit, if anything has changed."""
+    """Bring what is kept with the table in its properties up to date, in one commit, if anything has changed.
+
+    A changed comment is another commit.
+    """
+    if (existing.metadata().description or "") != table.comment:
+        existing.alter.set_table_description(table.comment)
     held, wanted = existing.metadata().configuration, {**to_properties(table), **KEEP_LOG}
     for name in held:
         if name.startswith(CONSTRAINT) and name not in wanted:

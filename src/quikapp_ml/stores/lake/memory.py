@@ -76,7 +76,7 @@ class MemoryLake(Lake):
                 for column in added:
                     rows = rows.append_column(column, pa.nulls(rows.num_rows, column.type))
                 kept.commit(rows, "ADD COLUMN")
-            if to_properties(table) != to_properties(kept.declared):
+            if (table.comment, to_properties(table)) != (kept.declared.comment, to_properties(kept.declared)):
                 hold_existing(kept.newest, table, dict(table.constraints.items() - kept.declared.constraints.items()))
                 kept.declared = replace(table, properties=kept.declared.properties)
                 kept.commit(kept.newest, "SET TBLPROPERTIES")
