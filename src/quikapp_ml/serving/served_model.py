@@ -13,6 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from quikapp_ml.errors import Damaged, QuikAppMLError
 from quikapp_ml.models.base import Model
 from quikapp_ml.serving.invocations import Invocation, Scored, predictions
+from quikapp_ml.stores.registry.late_import import import_late
 
 DESCRIPTION_FILE = "MLmodel"
 REQUIREMENTS_FILE = "requirements.txt"
@@ -81,7 +82,7 @@ class ServedModel:
 
     def answer_by_mlflow(self, invocation: Invocation) -> Scored:
         """Answer any request; takes milliseconds to seconds, so not in the thread of the event loop."""
-        scored: Scored = import_module(_MLFLOW_SCORING).score(
+        scored: Scored = import_late(_MLFLOW_SCORING).score(
             self._load_pyfunc(), invocation.body, invocation.content_type
         )
         return scored
@@ -89,7 +90,7 @@ class ServedModel:
     def _load_pyfunc(self) -> Any:
         with self._loading:
             if self._pyfunc is None:
-                self._pyfunc = import_module(_MLFLOW_SCORING).load(self._folder)
+                self._pyfunc = import_late(_MLFLOW_SCORING).load(self._folder)
             return self._pyfunc
 
 

@@ -1,7 +1,6 @@
 """Opens MLflow by the first request of it: the import takes seconds, and the start of the service must not wait."""
 
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from quikapp_ml.databricks_api.requests import caller_of, read_body
 from quikapp_ml.databricks_api.routing import Handler
 from quikapp_ml.errors import FeatureDisabled, NotFound
+from quikapp_ml.stores.registry.late_import import import_late
 
 PACKAGE = "quikapp_ml.databricks_api.mlflow"
 _OPENING = Lock()
@@ -27,7 +27,7 @@ def stores_of(request: Request) -> Any:
             settings = state.service.settings
             if settings.mlflow_uri.startswith("memory:"):
                 raise FeatureDisabled("this service keeps its models in memory: it has no MLflow store to show")
-            opened = import_module(f"{PACKAGE}.stores").Stores(settings.mlflow_uri, settings.home / "mlartifacts")
+            opened = import_late(f"{PACKAGE}.stores").Stores(settings.mlflow_uri, settings.home / "mlartifacts")
             state.mlflow_stores = opened
     return state.mlflow_stores
 
@@ -49,15 +49,15 @@ def operation(module: str, name: str) -> Handler:
 def _answer(request: Request, where: tuple[str, str], asked: tuple[Any, Any, str]) -> bytes:
     stores = stores_of(request)
     module, name = where
-    operations = import_module(f"{PACKAGE}.operations")
-    return orjson.dumps(operations.answer(import_module(f"{PACKAGE}.{module}").OPERATIONS[name], stores, *asked))
+    operations = import_late(f"{PACKAGE}.operations")
+    return orjson.dumps(operations.answer(import_late(f"{PACKAGE}.{module}").OPERATIONS[name], stores, *asked))
 
 
 def folder_of(request: Request, *, writes: bool) -> Path:
     """The folder of the run, logged model or registered version that a path of the Files API names."""
     given = request.path_params
     stores = stores_of(request)
-    operations = import_module(f"{PACKAGE}.operations")
+    operations = import_late(f"{PACKAGE}.operations")
     if "version" in given:
         name = ".".join(given[part] for part in ("catalog", "schema", "model"))
         return version_folder(stores, name, given["version"], writes=writes)
@@ -72,5 +72,5 @@ def folder_of(request: Request, *, writes: bool) -> Path:
 
 def version_folder(stores: Any, name: str, version: str, *, writes: bool = False) -> Path:
     """The folder of a registered version."""
-    operations = import_module(f"{PACKAGE}.operations")
+    operations = import_late(f"{PACKAGE}.operations")
     return cast(Path, operations.in_our_words(partial(stores.version_folder, name, version, writes=writes)))

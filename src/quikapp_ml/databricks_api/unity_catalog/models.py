@@ -5,7 +5,6 @@ MLflow is imported by the first request. Versions come by MLflow's own protocol,
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.securables import checked_name, full_name
 from quikapp_ml.serving.catalog.unity import UnityCatalog
+from quikapp_ml.stores.registry.late_import import import_late
 
 MODELS = f"{PATH}/models"
 MODEL = f"{MODELS}/{{full_name}}"
@@ -207,7 +207,7 @@ async def _with_model(request: Request, check: Callable[[CallerAccess, Securable
 def _call(request: Request, operation: str, *arguments: Any, **named: Any) -> Any:
     """An operation of MLflow's registry, with its errors in our words."""
     store = stores_of(request).models
-    in_our_words = import_module("quikapp_ml.databricks_api.mlflow.operations").in_our_words
+    in_our_words = import_late("quikapp_ml.databricks_api.mlflow.operations").in_our_words
     return in_our_words(partial(getattr(store, operation), *arguments, **named))
 
 

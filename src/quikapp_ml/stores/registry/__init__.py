@@ -9,6 +9,7 @@ from urllib.parse import urlparse
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.stores.registry.base import ModelRegistry
 from quikapp_ml.stores.registry.late import LateRegistry
+from quikapp_ml.stores.registry.late_import import import_late
 
 SCHEMES = ("databricks", "http", "https", "memory", "postgresql", "sqlite")
 ALLOWED = "sqlite:///path, postgresql://…, http(s)://…, databricks or memory://"
@@ -33,7 +34,7 @@ def open_registry(tracking_uri: str, experiment: str, artifact_root: Path) -> Mo
         return cast(ModelRegistry, import_module("quikapp_ml.stores.registry.memory").MemoryRegistry())
 
     def open_now() -> ModelRegistry:
-        backend = import_module("quikapp_ml.stores.registry.mlflow").MlflowRegistry
+        backend = import_late("quikapp_ml.stores.registry.mlflow").MlflowRegistry
         return cast(ModelRegistry, backend(tracking_uri, experiment, artifact_root))
 
     return LateRegistry(open_now)

@@ -30,6 +30,7 @@ from quikapp_ml.stores.registry.base import (
     NewVersion,
     check_new_version,
 )
+from quikapp_ml.stores.registry.late_import import import_late
 
 KNOWN_WARNINGS = (
     ".*Any type hint is inferred as AnyType",  # about a class of MLflow's own, on import
@@ -316,7 +317,7 @@ def prepare_sqlite(uri: str, artifact_root: Path) -> None:
         with path.with_name(f"{path.name}.lock").open("w") as lock, closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA schema_version").fetchone()
             fcntl.flock(lock, fcntl.LOCK_EX)
-            import_module("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, artifact_root.as_uri())
+            import_late("mlflow.store.tracking.sqlalchemy_store").SqlAlchemyStore(uri, artifact_root.as_uri())
     except sqlite3.DatabaseError as error:
         is_damaged = error.sqlite_errorcode in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
         raise (Damaged if is_damaged else StorageFailed)(f"MLflow's database {path}: {error}") from error
