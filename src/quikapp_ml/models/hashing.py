@@ -42,12 +42,13 @@ class Hashing:
 @dataclass(frozen=True, slots=True)
 class Bag:
     """Features of one text: `buckets` and `values`, and the tokens each belongs to (`left` and `right`; equal but for
-    pairs of words)."""
+    pairs of words); `words` (n_tokens,) are hashes."""
 
     buckets: Integers
     values: Floats
     left: Integers
     right: Integers
+    words: NDArray[np.uint64]
 
     def token_shares(self, contributions: Floats, n_tokens: int) -> Floats:
         """Add up contributions of features by token, a pair's half to each; shape (n_tokens,)."""
@@ -55,7 +56,7 @@ class Bag:
         return shares / 2
 
 
-_EMPTY = Bag(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+_EMPTY = Bag(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint64))
 
 
 def bag_of(tokens: Tokens, hashing: Hashing, negated: list[bool] | None = None) -> Bag:
@@ -83,9 +84,19 @@ def bag_of(tokens: Tokens, hashing: Hashing, negated: list[bool] | None = None) 
     left = np.concatenate([numbers, numbers[:-1], shouted, gram_owner])
     right = np.concatenate([numbers, numbers[1:], shouted, gram_owner])
     sizes = (n_tokens, n_tokens - 1, len(shouted), len(grams))
-    scale = 1.0 / np.sqrt(1.0 + n_tokens / hashing.long_text)
+    scale = scale_of(n_tokens, hashing)
     values = np.repeat(np.array([1.0, hashing.pairs, hashing.pairs, hashing.letters]) * scale, sizes)
-    return Bag(_buckets(hashes, hashing.bits), values, left, right)
+    return Bag(_buckets(hashes, hashing.bits), values, left, right, words)
+
+
+def scale_of(n_tokens: int, hashing: Hashing) -> float:
+    """By which all values of a text of so many tokens are scaled down."""
+    return float(1.0 / np.sqrt(1.0 + n_tokens / hashing.long_text))
+
+
+def pair_buckets(first: NDArray[np.uint64], second: NDArray[np.uint64], bits: int) -> Integers:
+    """Buckets of pairs of words, from the words' hashes."""
+    return _buckets(first * _PAIR + second, bits)
 
 
 def _letters(

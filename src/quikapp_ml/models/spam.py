@@ -22,13 +22,15 @@ from quikapp_ml.models.behaviour import (
 from quikapp_ml.models.evidence import Phrase, phrases_of, without
 from quikapp_ml.models.hashing import Hashing, bag_of
 from quikapp_ml.models.reading import reading_tokens, with_utf16
-from quikapp_ml.models.text import Tokens
+from quikapp_ml.models.removal import Removal
+from quikapp_ml.models.text import BROADCAST, LINK, MENTION, Tokens
 
 ABUSE_LABELS = ("offensive", "hate")
 MAX_SPAM_PHRASES = 5
 MAX_HAM_PHRASES = 3
 LONGEST_CHECKED = 4_000
 """In longer texts, a phrase is named without trying what the text would score without it."""
+_COUNTED = frozenset({LINK, MENTION, BROADCAST})
 NOTHING = 1e-12
 """A rest below this is rounding."""
 
@@ -105,13 +107,15 @@ class SpamClassifier(Model):
         tokens = reading_tokens(content) if tokens is None else tokens
         behaviour = behaviour_values(author or {}, tokens)
         bag = bag_of(tokens, self.hashing)
-        shares = bag.token_shares(self.text_weights_[bag.buckets].astype(float) * bag.values, len(tokens))
+        contributions = self.text_weights_[bag.buckets].astype(float) * bag.values
+        shares = bag.token_shares(contributions, len(tokens))
         evidence = self._behaviour_evidence(behaviour)
         of_behaviour = math.fsum(item.weight for item in evidence)
         total = math.fsum(shares.tolist())
-        named = self._named_phrases(
-            content, phrases_of(content, tokens, shares), author or {}, self.bias_ + total + of_behaviour
+        whole = _Whole(
+            Removal(content, tokens, bag, contributions), author or {}, self.bias_ + total + of_behaviour, of_behaviour
         )
+        named = self._named_phrases(whole, phrases_of(content, tokens, shares))
         rest = total - math.fsum(phrase.weight for phrase in named)
         evidence = sorted([*(phrase.evidence() for phrase in named), *evidence], key=lambda item: -abs(item.weight))
         if abs(rest) > NOTHING:
@@ -161,15 +165,32 @@ class SpamClassifier(Model):
             Evidence(one.name, weight, one.says(behaviour[one.name])) for one, weight in weighed if abs(weight) > 0.0
         ]
 
-    def _named_phrases(
-        self, content: str, phrases: Sequence[Phrase], author: Mapping[str, float], score: float
-    ) -> list[Phrase]:
+    def _named_phrases(self, whole: "_Whole", phrases: Sequence[Phrase]) -> list[Phrase]:
         """The heaviest phrases. One that speaks for spam is named only if the text scores lower without it."""
         against = [phrase for phrase in phrases if phrase.weight < 0][:MAX_HAM_PHRASES]
         suspects = [phrase for phrase in phrases if phrase.weight > 0][:MAX_SPAM_PHRASES]
-        if len(content) <= LONGEST_CHECKED:
-            suspects = [phrase for phrase in suspects if self.logit(without(content, phrase.spans), author) < score]
+        content = whole.removal.text
+        if suspects and len(content) <= LONGEST_CHECKED:
+            quick = self._quick_logits(whole, suspects)
+            suspects = [
+                phrase
+                for phrase, known in zip(suspects, quick, strict=True)
+                if (self.logit(without(content, phrase.spans), whole.author) if known is None else known) < whole.score
+            ]
         return [*suspects, *against]
+
+    def _quick_logits(self, whole: "_Whole", phrases: Sequence[Phrase]) -> list[float | None]:
+        """The logits without each of the phrases; None where the rest has to be read for that."""
+        removal, weights = whole.removal, self.text_weights_
+        if not removal.is_plain:
+            return [None] * len(phrases)
+        found: list[float | None] = []
+        for phrase in phrases:
+            gone = removal.gone(phrase.spans)
+            is_known = gone is not None and not _counted(removal.tokens, gone)
+            total = removal.total_without(gone, weights, self.hashing) if gone is not None and is_known else None
+            found.append(None if total is None else self.bias_ + total + whole.of_behaviour)
+        return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The weights of the text, for spam and for abuse."""
@@ -203,6 +224,21 @@ class SpamClassifier(Model):
         if len(model.abuse_biases_) != len(ABUSE_LABELS) or not all(map(math.isfinite, numbers)):
             raise Damaged(f"{cls.name}: a bias or weight in model.json is missing or not finite")
         return model
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A whole text, its author and its logit, of which `of_behaviour` is the part that is not words."""
+
+    removal: Removal
+    author: Mapping[str, float]
+    score: float
+    of_behaviour: float
+
+
+def _counted(tokens: Tokens, gone: NDArray[np.bool_]) -> bool:
+    """Whether links or people named are among what goes: behaviour counts them."""
+    return any(tokens.texts[place] in _COUNTED for place in np.flatnonzero(gone).tolist())
 
 
 def logistic(logit: float) -> float:
