@@ -1,7 +1,9 @@
 """What is declared of the models' inputs is what is read for them: no feature more, none less."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,13 @@ from quikapp_ml.errors import Damaged
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.author_behaviour import author_behaviour
 from quikapp_ml.features.conversations import conversations
-from quikapp_ml.features.frame import Floats
 from quikapp_ml.features.item_features import channel_features, conversation_features, person_features
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.ranked_items import item_features
+from quikapp_ml.features.records import Reading
 from quikapp_ml.features.services import FEATURE_SERVICES, INPUTS_TAG, FeatureService, service_of, tags_of
 from quikapp_ml.features.viewpoint import Viewpoint
+from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models import MODEL_CLASSES
 from support.chats import office
 
@@ -24,44 +27,48 @@ VIEWS = {view.name: view for view in FEATURE_VIEWS}
 
 
 class Recording(OnlineFeatures):
-    """Notes which features are read."""
+    """Notes which features are read, in whatever way."""
 
     def __init__(self) -> None:
         super().__init__()
         self.read_of: dict[str, set[str]] = defaultdict(set)
+        for name, values in self._views.items():
+            values._reading = partial(self._note, name, values._reading)  # type: ignore[assignment]
 
-    def matrix(
-        self, view: str, keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None = None
-    ) -> Floats:
+    def _note(self, view: str, reading: Callable[[Any], Reading], names: tuple[str, ...] | None) -> Reading:
         self.read_of[view].update(names or VIEWS[view].features)
-        return super().matrix(view, keys, now, names)
+        return reading(names)
 
 
-def recommend(view: Viewpoint) -> None:
+def recommend(workspace: Workspace, features: OnlineFeatures, now: float) -> None:
+    view = Viewpoint(workspace, features, "ann", now)
     channel_features(view, ["craft"], np.zeros(1), "home")
     person_features(view, ["bob", "dan"], "home")
     conversation_features(view, conversations(view, ["home"], 5), "home")
 
 
-def rank(view: Viewpoint) -> None:
+def rank(workspace: Workspace, features: OnlineFeatures, now: float) -> None:
+    view = Viewpoint(workspace, features, "ann", now)
     item_features(view, [RankItem(item_id="m1", content="a text", channel_id="home", author_id="bob")], "text")
 
 
-def check_spam(view: Viewpoint) -> None:
-    author_behaviour(view._workspace, view._features, view.user_id, view.now)
+def check_spam(workspace: Workspace, features: OnlineFeatures, now: float) -> None:
+    author_behaviour(workspace, features, "ann", now)
 
 
 @pytest.mark.parametrize(("model", "ask"), [
     ("recommendation-v2", recommend),
     ("content-ranker", rank),
     ("spam-classifier", check_spam),
-    ("sentiment-bert", lambda view: None),
+    ("sentiment-bert", lambda *_: None),
 ])  # fmt: skip
-def test_the_declared_inputs_are_those_that_are_read(model: str, ask: Callable[[Viewpoint], None]) -> None:
+def test_the_declared_inputs_are_those_that_are_read(
+    model: str, ask: Callable[[Workspace, OnlineFeatures, float], None]
+) -> None:
     chat, features = office(), Recording()
     for namespace, documents in chat.features.changes().items():
         features.load(namespace, [(key, document) for key, document in documents.items() if document])
-    ask(Viewpoint(chat.workspace, features, "ann", chat.time.timestamp()))
+    ask(chat.workspace, features, chat.time.timestamp())
     assert {name: set(read) for name, read in FEATURE_SERVICES[model].inputs.items()} == dict(features.read_of)
 
 
