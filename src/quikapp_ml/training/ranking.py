@@ -19,7 +19,7 @@ from quikapp_ml.training.choices import Choices, ChoicesBuilder, fit_head, mean_
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
 from quikapp_ml.training.slices import gain_by_slice, has_few_candidates
-from quikapp_ml.training.turns import Turn, conversation_of, replay, sampled
+from quikapp_ml.training.turns import Turn, conversation_of, replay, sampled, turns_in
 
 MAX_QUESTIONS = 4_000
 MIN_QUESTIONS = 50
@@ -74,7 +74,7 @@ def _gains(model: ContentRanker, examples: Choices) -> Floats:
 
 def examples_of(events: Callable[[], Iterable[Event]]) -> Choices:
     """Choices from a log that can be read twice in its order. Raises NotEnoughData."""
-    turns = [turn for moment in replay(events()) for turn in moment.turns if turn.kind == "message"]
+    turns = [turn for turn in turns_in(events()) if turn.kind == "message"]
     if len(turns) < MIN_QUESTIONS:
         raise NotEnoughData(
             f"the events show {len(turns)} answers or reactions after their first day; needed are {MIN_QUESTIONS}"

@@ -36,6 +36,7 @@ from quikapp_ml.training.turns import (
     count_by_kind,
     replay,
     sampled,
+    turns_in,
 )
 
 MAX_QUESTIONS = 2_000
@@ -167,7 +168,7 @@ def _others(flags: Mapping[ItemType, Flags]) -> dict[ItemType, Flags]:
 
 def examples_of(events: Callable[[], Iterable[Event]]) -> RecommendationExamples:
     """Examples from a log that can be read twice in its order. Raises NotEnoughData."""
-    turns = [turn for moment in replay(events()) for turn in moment.turns]
+    turns = turns_in(events())
     kept = frozenset(sampled(turns, MAX_QUESTIONS))
     if len(kept) < MIN_QUESTIONS:
         counts = count_by_kind(turns)

@@ -2,17 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quikapp_ml.entities.decisions import ItemType
 from quikapp_ml.entities.events import Event, Join, Message, Reaction
+from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.conversations import Conversation
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 
 WARM_UP_SECONDS = 86_400.0
 """Nothing is asked on the first day of a log: a workspace that is being set up tells nothing of taste."""
+
+_PARTNERS = "user_user_affinity"
+_READ_OFF = tuple(view for view in FEATURE_VIEWS if view.name == _PARTNERS)
 
 _MENTION = re.compile(r"<@([^<>|\s]+)")
 
@@ -39,9 +44,14 @@ class Moment:
     turns: tuple[Turn, ...]
 
 
-def replay(events: Iterable[Event]) -> Iterator[Moment]:
+def turns_in(events: Iterable[Event]) -> list[Turn]:
+    """All turns of a log, in its order. Only what they are read off is counted: most of a replay's work is saved."""
+    return [turn for moment in replay(events, _READ_OFF) for turn in moment.turns]
+
+
+def replay(events: Iterable[Event], views: Sequence[FeatureView] = FEATURE_VIEWS) -> Iterator[Moment]:
     """Apply a log in its order, stopping before each event, so that nothing of the future can be seen."""
-    workspace, features = Workspace(), OnlineFeatures()
+    workspace, features = Workspace(), OnlineFeatures(views)
     opened_at: float | None = None
     for event in events:
         opened_at = event.unix_seconds if opened_at is None else opened_at
@@ -102,7 +112,7 @@ def _turns(event: Join | Message | Reaction, workspace: Workspace, features: Onl
     thread_id, author_id = _thread_and_author(event, workspace)
     if thread_id is not None and author_id is not None:
         yield Turn("message", user_id, thread_id, channel_id, at, event_id)
-    known = features.partners("user_user_affinity", user_id)
+    known = features.partners(_PARTNERS, user_id)
     for other in dict.fromkeys(filter(None, (author_id, *_mentioned(event)))):
         if other != user_id and other in workspace.people and other not in known:
             yield Turn("user", user_id, other, channel_id, at, event_id)

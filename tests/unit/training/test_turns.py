@@ -3,12 +3,14 @@
 from typing import Any
 
 from quikapp_ml.features.candidates import conversation_candidates
-from quikapp_ml.training.turns import Turn, conversation_of, count_by_kind, replay, sampled
+from quikapp_ml.training.turns import Turn, conversation_of, count_by_kind, replay, sampled, turns_in
 from support.chats import Chat
 
 
 def turns(chat: Chat) -> list[Turn]:
-    return [turn for moment in replay(chat.log) for turn in moment.turns]
+    found = [turn for moment in replay(chat.log) for turn in moment.turns]
+    assert turns_in(chat.log) == found, "what is not counted is not read off"
+    return found
 
 
 def seen(chat: Chat) -> list[tuple[str, str, str]]:
