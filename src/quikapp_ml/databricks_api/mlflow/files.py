@@ -6,12 +6,16 @@ from starlette.requests import Request
 
 from quikapp_ml.databricks_api.files import FileTree
 from quikapp_ml.databricks_api.mlflow.door import folder_of, stores_of
+from quikapp_ml.databricks_api.mlflow.grants import check_files
 
 TRACKING = "/WorkspaceInternal/Mlflow/Artifacts/{experiment}/{kind}/{item}"
 VERSION = "/Models/{catalog}/{schema}/{model}/{version}"
 
 
 def _folder(request: Request, writes: bool) -> Path:
+    given = request.path_params
+    if "version" in given:
+        check_files(request, ".".join(given[part] for part in ("catalog", "schema", "model")), writes=writes)
     return folder_of(request, writes=writes)
 
 

@@ -2,6 +2,7 @@
 
 from quikapp_ml.databricks_api.mlflow import files, version_files
 from quikapp_ml.databricks_api.mlflow.door import operation
+from quikapp_ml.databricks_api.mlflow.grants import guarded
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 
 PATH = "/api/2.0/mlflow"
@@ -84,6 +85,6 @@ _UNITY_ONLY = (
 for _module, _method, _path, _name in _OPERATIONS:
     ROUTES.add(_method, f"{PATH}/{_path}")(operation(_module, _name))
 for _method, _path, _name in (*_REGISTRY, *_WORKSPACE_ONLY):
-    ROUTES.add(_method, f"{PATH}/{_path}")(operation("registered_models", _name))
+    ROUTES.add(_method, f"{PATH}/{_path}")(guarded(_name, operation("registered_models", _name)))
 for _method, _path, _name in (*_REGISTRY, *_UNITY_ONLY):
-    ROUTES.add(_method, f"{PATH}/unity-catalog/{_path}")(operation("unity_models", _name))
+    ROUTES.add(_method, f"{PATH}/unity-catalog/{_path}")(guarded(_name, operation("unity_models", _name)))

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 from quikapp_ml.databricks_api.errors import DatabricksJson
 from quikapp_ml.databricks_api.files import below
 from quikapp_ml.databricks_api.mlflow.door import stores_of, version_folder
+from quikapp_ml.databricks_api.mlflow.grants import check_files
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
 from quikapp_ml.errors import NotFound
 
@@ -55,6 +56,8 @@ async def get_model_version_file(request: Request) -> Response:
 
 async def _asked(request: Request, rest: str) -> tuple[Path, Path]:
     given = request.query_params
+    if given.get("name", "").count(".") == 2:
+        await run_in_threadpool(lambda: check_files(request, given["name"], writes=False))
     stores: Any = await run_in_threadpool(stores_of, request)
     folder = await run_in_threadpool(version_folder, stores, given.get("name", ""), given.get("version", ""))
     path = below(folder, rest)

@@ -15,14 +15,18 @@ Ask = Callable[..., httpx.Response]
 
 @pytest.fixture(scope="session")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ask, Path]]:
-    """A caller of an app with a fresh MLflow database, and the home that it is in."""
+    """Callers of an app with a fresh MLflow database, and the home that it is in."""
     home = tmp_path_factory.mktemp("mlflow-home")
     service = FakeService(Settings.from_environment({"QUIKAPP_ML_HOME": str(home)}))
-    token = create_token(service.state.tokens, "ann", (ALL_APIS,), timedelta(days=1))[0]
+    tokens: dict[str, str] = {}
+
     with running(service) as client:
 
-        def ask(method: str, path: str, **more: Any) -> httpx.Response:
-            return client.request(method, f"/api/2.0/{path}", headers={"authorization": f"Bearer {token}"}, **more)
+        def ask(method: str, path: str, who: str = "admin", **more: Any) -> httpx.Response:
+            if who not in tokens:
+                tokens[who] = create_token(service.state.tokens, who, (ALL_APIS,), timedelta(days=1))[0]
+            headers = {"authorization": f"Bearer {tokens[who]}"}
+            return client.request(method, path if path.startswith("/") else f"/api/2.0/{path}", headers=headers, **more)
 
         yield ask, home
 

@@ -55,7 +55,7 @@ def test_no_path_leaves_its_run(ask: Ask, home: Path) -> None:
     assert ask("GET", f"fs/directories/{elsewhere}").status_code == 404
     assert ask("GET", f"fs/files/{root.replace('Runs', 'Other')}/x").status_code == 404
     assert ask("GET", "fs/files/Models/a/b/c/1/x").status_code == 404
-    assert ask("GET", "fs/files/Volumes/a/b/c/x").json()["error_code"] == "ENDPOINT_NOT_FOUND"
+    assert ask("GET", "fs/files/Workspace/a/x").json()["error_code"] == "ENDPOINT_NOT_FOUND"
 
 
 @given(st.text(alphabet="a/.\0é", max_size=12))

@@ -1,0 +1,105 @@
+"""Unity Catalog's grants on registered models with names of three parts, whichever registry they are asked of.
+
+To read one needs `EXECUTE`, to make one `CREATE MODEL` on its schema; who owns or manages it changes it. What a caller
+may not know of is left out of searches. Models with plain names are everybody's who has a token of the scope.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quikapp_ml.databricks_api.requests import caller_of, read_body
+from quikapp_ml.databricks_api.routing import Handler
+from quikapp_ml.serving.catalog.access import CallerAccess
+from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
+from quikapp_ml.serving.catalog.unity import UnityCatalog
+
+_SEARCHES: Mapping[str, str] = {
+    "search_registered_models": "registered_models",
+    "search_model_versions": "model_versions",
+}
+_READS = frozenset(
+    {
+        "get_registered_model",
+        "get_model_version",
+        "get_model_version_by_alias",
+        "get_model_version_download_uri",
+        "get_latest_versions",
+    }
+)
+_CREATE, _DELETE = "create_registered_model", "delete_registered_model"
+
+
+def guarded(operation: str, handler: Handler) -> Handler:
+    """The handler of an operation of a registry, for callers who may ask it."""
+
+    async def handle(request: Request) -> Response:
+        if caller_of(request).is_admin:
+            return await handler(request)
+        unity, access = await run_in_threadpool(_access, request)
+        name = (await read_body(request)).get("name") or request.query_params.get("name") or ""
+        if _is_of_unity(name):
+            await run_in_threadpool(_check, access, operation, Securable(Kind.MODEL, name))
+        response = await handler(request)
+        if operation in _SEARCHES:
+            return _without_unseen(response, _SEARCHES[operation], access)
+        if _is_of_unity(name) and operation in (_CREATE, _DELETE):
+            await run_in_threadpool(_record, unity, access, operation, Securable(Kind.MODEL, name))
+        return response
+
+    handle.__name__ = handler.__name__
+    return handle
+
+
+def check_files(request: Request, name: str, *, writes: bool) -> None:
+    """Raises PermissionDenied when the caller may not read, or not write, the files of a model's versions."""
+    if not caller_of(request).is_admin:
+        _, access = _access(request)
+        model = Securable(Kind.MODEL, name)
+        if writes:
+            access.check_manages(model)
+        else:
+            access.check(Privilege.EXECUTE, model)
+
+
+def _access(request: Request) -> tuple[UnityCatalog, CallerAccess]:
+    unity: UnityCatalog = request.app.state.service.unity
+    return unity, unity.access(caller_of(request))
+
+
+def _is_of_unity(name: Any) -> bool:
+    return isinstance(name, str) and name.count(".") == 2
+
+
+def _check(access: CallerAccess, operation: str, model: Securable) -> None:
+    if operation == _CREATE:
+        access.check(Privilege.CREATE_MODEL, Securable(Kind.SCHEMA, model.name.rpartition(".")[0]))
+    elif operation in _READS:
+        access.check(Privilege.EXECUTE, model)
+    elif operation not in _SEARCHES:
+        access.check_manages(model)
+
+
+def _record(unity: UnityCatalog, access: CallerAccess, operation: str, model: Securable) -> None:
+    """Who makes a model owns it; of one that is gone no grants are left."""
+    catalog = unity.securables.state.catalog
+    if operation == _CREATE:
+        catalog.add(unity.securables.new(model, access.who.name), instead=True)
+    else:
+        catalog.remove(model.kind, model.name)
+
+
+def _without_unseen(response: Response, items: str, access: CallerAccess) -> Response:
+    told = orjson.loads(response.body)
+    if items in told:
+        told[items] = [each for each in told[items] if _is_seen(each, access)]
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _is_seen(told: Mapping[str, Any], access: CallerAccess) -> bool:
+    name = told.get("name", "")
+    return not _is_of_unity(name) or access.sees(Securable(Kind.MODEL, name))
