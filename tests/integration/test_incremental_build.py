@@ -81,7 +81,7 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 
 def agree(one: Any, other: Any) -> bool:
     if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9) or (math.isnan(one) and math.isnan(other))
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-290) or (math.isnan(one) and math.isnan(other))
     return bool(one == other)
 
 

@@ -78,8 +78,13 @@ class Mean:
 
     def sql(self, as_of_micros: int) -> str:  # noqa: ARG002 the same for all aggregates
         """The aggregate as a Spark SQL expression over activities."""
+        return f"AVG({self.value_sql})"
+
+    @property
+    def value_sql(self) -> str:
+        """What is averaged, in Spark SQL: null of activities that do not count."""
         bound = "" if self.at_most == float("inf") else f" AND value <= CAST({self.at_most!r} AS DOUBLE)"
-        return f"AVG(CASE WHEN {among(self.kinds)}{bound} THEN value END)"
+        return f"CASE WHEN {among(self.kinds)}{bound} THEN value END"
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,10 @@ class Rate:
     def sql(self, as_of_micros: int) -> str:
         """The aggregate as a Spark SQL expression over activities."""
         above, below = (Count(kinds).sql(as_of_micros) for kinds in (self.numerator, self.denominator))
+        return self.of(above, below)
+
+    def of(self, above: str, below: str) -> str:
+        """The rate in Spark SQL, of two counts."""
         return (
             f"({above} + CAST({self.prior_count!r} AS DOUBLE)) / ({below} + CAST({float(self.strength)!r} AS DOUBLE))"
         )

@@ -65,23 +65,34 @@ class FeatureView:
         `activities` names the view to read. With `known_by`, what was learnt of only after it does not count either;
         nor does an earlier activity towards somebody who was learnt of only after it.
         """
-        micros = _micros(as_of)
-        source = activities if known_by is None else _known(activities, _micros(known_by))
-        wanted = [f"{part} IS NOT NULL" for part in self.entity_key]
-        wanted += [among(self.kinds), f"unix_micros(event_time) <= {micros}"]
+        micros = micros_of(as_of)
+        source = activities if known_by is None else _known(activities, micros_of(known_by))
         counted = [*self.entity_key, *(f"{one.sql(micros)} AS {name}" for name, one in self.aggregates.items())]
         of_each = (
             f"SELECT {', '.join(counted)}, timestamp_micros({micros}) AS as_of FROM {source} "  # noqa: S608 ours
-            f"WHERE {' AND '.join(wanted)} GROUP BY {', '.join(self.entity_key)}"
+            f"WHERE {self.counts(micros)} GROUP BY {', '.join(self.entity_key)}"
         )
+        return self.with_derived(of_each, as_of)
+
+    @property
+    def is_whole(self) -> str:
+        """A condition in SQL: an activity has all parts of the key."""
+        return " AND ".join(f"{part} IS NOT NULL" for part in self.entity_key)
+
+    def counts(self, as_of_micros: int) -> str:
+        """A condition in SQL: an activity is counted at the moment, by some feature."""
+        return f"{self.is_whole} AND {among(self.kinds)} AND unix_micros(event_time) <= {as_of_micros}"
+
+    def with_derived(self, counted: str, as_of: datetime) -> str:
+        """A SELECT of the key, all features and `as_of`, around one of the key, those that are counted, and `as_of`."""
         if not self.derived:
-            return of_each
-        now = {NOW: f"(CAST({micros} AS DOUBLE) / 1000000)"}
+            return counted
+        now = {NOW: f"(CAST({micros_of(as_of)} AS DOUBLE) / 1000000)"}
         told = [
             f"{one.expression.sql(now)} AS {name}" if isinstance(one, Derived) else name
             for name, one in self.features.items()
         ]
-        return f"SELECT {', '.join((*self.entity_key, *told))}, as_of FROM ({of_each}) AS counted"  # noqa: S608 ours
+        return f"SELECT {', '.join((*self.entity_key, *told))}, as_of FROM ({counted}) AS counted"  # noqa: S608 ours
 
 
 def _known(activities: str, micros: int) -> str:
@@ -94,5 +105,6 @@ def _known(activities: str, micros: int) -> str:
     )
 
 
-def _micros(time: datetime) -> int:
+def micros_of(time: datetime) -> int:
+    """Microseconds since 1970."""
     return (time - _EPOCH) // _MICROSECOND

@@ -20,6 +20,7 @@ BUILDS = Table(
             ("is_full", pa.bool_()),
             ("built_at", TIME),
             ("as_of", TIME),
+            ("parts_as_of", TIME),
             ("definitions", pa.string()),
             ("versions", pa.map_(pa.string(), pa.int64())),
         ]
@@ -40,6 +41,8 @@ class Build:
     built_at: datetime
     as_of: datetime
     definitions: str
+    parts_as_of: datetime | None
+    """The moment that the kept parts of features are of."""
     versions: Mapping[str, int]
     """Table → its version: of `events` as read, of every other table as written."""
 
@@ -73,13 +76,13 @@ class BuildLog:
 
     def begin(self, built_at: datetime, as_of: datetime, definitions: str, *, is_full: bool) -> Build:
         """Write down that a build begins."""
-        build = Build(self._next, is_full, built_at, as_of, definitions, {})
+        build = Build(self._next, is_full, built_at, as_of, definitions, None, {})
         self._write(build, is_done=False)
         return build
 
-    def end(self, build: Build, versions: Mapping[str, int]) -> None:
+    def end(self, build: Build, versions: Mapping[str, int], parts_as_of: datetime) -> None:
         """Write down that the build is done."""
-        self._write(replace(build, versions=versions), is_done=True)
+        self._write(replace(build, versions=versions, parts_as_of=parts_as_of), is_done=True)
 
     def _write(self, build: Build, *, is_done: bool) -> None:
         row = {**vars(build), "versions": list(build.versions.items()), "is_done": is_done}

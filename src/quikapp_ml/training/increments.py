@@ -16,11 +16,15 @@ import pyarrow.compute as pc
 from quikapp_ml.stores.lake.base import Table
 from quikapp_ml.stores.lake.tables import ACTIVITIES, CATALOG, EVENTS, MESSAGES, TIME
 from quikapp_ml.training import increments_sql as sql
+from quikapp_ml.training.feature_parts import add_changes
 from quikapp_ml.training.silver_build import SilverBuild
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import StateTable
 
 _MESSAGE = ("channel_id", "message_id")
+
+Differences = tuple[pa.Table, pa.Table]
+"""Rows that came, and rows that went."""
 
 
 def _scratch(name: str, columns: pa.Schema) -> Table:
@@ -77,7 +81,9 @@ class Increment:
         affected = self._build.ask(sql.AFFECTED_SQL, events=TOLD)
         changed = affected.filter(pc.invert(affected["is_new"]))["event_id"]
         known = self._told.filter(pc.is_in(self._told["event_id"], changed.combine_chunks()))
-        self._from_told(ACTIVITIES, ACTIVITIES_SQL, Unit(("event_id",)), affected.select(["event_id"]), known)
+        unit, units = Unit(("event_id",)), affected.select(["event_id"])
+        added, gone = self._from_told(ACTIVITIES, ACTIVITIES_SQL, unit, units, known)
+        add_changes(self._build, added, gone)
 
     def state(self, state: StateTable) -> None:
         """A table with a history."""
@@ -91,12 +97,12 @@ class Increment:
         else:
             self._from_log(state)
 
-    def _from_told(self, table: Table, statement: str, unit: Unit, units: pa.Table, known: pa.Table) -> None:
+    def _from_told(self, table: Table, statement: str, unit: Unit, units: pa.Table, known: pa.Table) -> Differences:
         """Make the rows of the units again; old ones can be in the weeks of the events that were known."""
         before = known.filter(pc.invert(known["is_new"]))
         with self._build.scratch(unit.table, units):
             fresh = self._build.ask(sql.fresh(table, statement, unit.columns), events=TOLD, units=unit.table)
-            self._bring(table, unit, fresh, _weeks(before["event_time"]))
+            return self._bring(table, unit, fresh, _weeks(before["event_time"]))
 
     def _from_last_rows(self, state: StateTable) -> None:
         """Make the rows of the units again from the last one before the new events on."""
@@ -121,22 +127,19 @@ class Increment:
         weeks: list[date] = self._build.ask("SELECT DISTINCT week FROM stored", stored=table)["week"].to_pylist()
         return weeks
 
-    def _bring(self, table: Table, unit: Unit, fresh: pa.Table, weeks: Sequence[date]) -> None:
+    def _bring(self, table: Table, unit: Unit, fresh: pa.Table, weeks: Sequence[date]) -> Differences:
         """Write what differs between the rows as they ought to be and those that are stored in the weeks."""
         fresh = fresh.select(table.columns.names).cast(table.columns)
-        known = self._stored(table, unit, weeks, others=False)
-        added, gone = differences(fresh, known)
-        if not gone.num_rows:
-            return self._append(table, added)
-        changed = pc.unique(pa.concat_tables([added, gone])["week"])
-        others = self._stored(table, unit, changed.to_pylist(), others=True)
-        rows = pa.concat_tables([others, fresh.filter(pc.is_in(fresh["week"], changed))])
-        version = self._build.lake.replace(table.name, "week", changed.to_pylist(), rows)
-        return self._build.wrote(table, rows, version)
-
-    def _append(self, table: Table, rows: pa.Table) -> None:
-        if rows.num_rows:
-            self._build.wrote(table, rows, self._build.lake.append(table.name, rows))
+        added, gone = differences(fresh, self._stored(table, unit, weeks, others=False))
+        if gone.num_rows:
+            changed = pc.unique(pa.concat_tables([added, gone])["week"])
+            others = self._stored(table, unit, changed.to_pylist(), others=True)
+            rows = pa.concat_tables([others, fresh.filter(pc.is_in(fresh["week"], changed))])
+            version = self._build.lake.replace(table.name, "week", changed.to_pylist(), rows)
+            self._build.wrote(table, rows, version)
+        elif added.num_rows:
+            self._build.wrote(table, added, self._build.lake.append(table.name, added))
+        return added, gone
 
     def _stored(self, table: Table, unit: Unit, weeks: Sequence[date], *, others: bool) -> pa.Table:
         if not weeks:
@@ -147,8 +150,8 @@ class Increment:
         return rows.select(table.columns.names).cast(table.columns)
 
 
-def differences(wanted: pa.Table, known: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Rows that are wanted and not known, and the other way round; of rows that are there several times, one each."""
+def differences(wanted: pa.Table, known: pa.Table) -> Differences:
+    """Rows that are wanted and not known, and the other way round; a row that is there several times counts once."""
     names = wanted.column_names
     signed = [
         rows.append_column("sign", pa.array([sign] * rows.num_rows, pa.int64()))

@@ -10,10 +10,12 @@ from hashlib import sha256
 import pyarrow as pa
 
 from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.features.parts import ViewParts
 from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
 from quikapp_ml.training.build_log import Build, BuildLog
 from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, add_values
+from quikapp_ml.training.feature_parts import CHANGES, PARTS, FeatureParts
 from quikapp_ml.training.increments import increment
 from quikapp_ml.training.silver_build import SilverBuild
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL, SENTIMENT_LABELS_SQL, SPAM_LABELS_SQL
@@ -21,8 +23,13 @@ from quikapp_ml.training.silver_state import STATE_TABLES
 
 logger = logging.getLogger(__name__)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 SILVER = (MESSAGES, ACTIVITIES, *(state.table for state in STATE_TABLES), SPAM_LABELS, SENTIMENT_LABELS)
 """The tables that a build makes anew, or brings up to date."""
+
+_KEPT = (*SILVER, *PARTS.values(), CHANGES)
+"""All tables that the next build begins from."""
 
 _STATEMENTS = (
     MESSAGES_SQL,
@@ -30,7 +37,8 @@ _STATEMENTS = (
     *(state.sql for state in STATE_TABLES),
     SPAM_LABELS_SQL,
     SENTIMENT_LABELS_SQL,
-    *(str(table.columns) for table in SILVER),
+    *(ViewParts(view).values(_EPOCH, _EPOCH, some_are_gone=True) for view in FEATURE_VIEWS),
+    *(str(table.columns) for table in _KEPT),
 )
 DEFINITIONS = sha256("\n".join(_STATEMENTS).encode()).hexdigest()
 """What the tables were made by: by other definitions, they are made anew."""
@@ -57,19 +65,20 @@ def build_silver(
         _make_all(build)
     else:
         logger.info("%d new events", new.num_rows)
-        build = SilverBuild(lake, compute, {table.name: lake.version(table.name) for table in SILVER})
+        build = SilverBuild(lake, compute, {table.name: lake.version(table.name) for table in _KEPT})
         build.versions[EVENTS.name] = version
         _bring_up_to_date(build, new)
+    parts = FeatureParts(build, as_of, log.last.parts_as_of if log.last and new is not None else None)
     for view in FEATURE_VIEWS:
-        table, rows = FEATURE_TABLES[view.name], build.ask(view.sql("activities", as_of), activities=ACTIVITIES)
+        table, rows = FEATURE_TABLES[view.name], parts.values(view)
         build.wrote(table, rows, add_values(lake, table, rows, known_at, KEEP_FEATURES, forget=log.cut_off))
-    log.end(this, build.versions)
+    log.end(this, build.versions, parts.since)
     return build.versions
 
 
 def _new_events(lake: Lake, last: Build, version: int) -> pa.Table | None:
     """The events since the last build; None when its tables are no longer what it made of the events before."""
-    if last.definitions != DEFINITIONS or any(not _is_as_written(lake, table.name, last) for table in SILVER):
+    if last.definitions != DEFINITIONS or any(not _is_as_written(lake, table.name, last) for table in _KEPT):
         return None
     return lake.added(EVENTS.name, last.versions[EVENTS.name], version)
 

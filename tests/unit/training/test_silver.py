@@ -16,6 +16,7 @@ from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
 from quikapp_ml.training.feature_history import FEATURE_TABLES
+from quikapp_ml.training.feature_parts import CHANGES, PARTS
 from quikapp_ml.training.silver import build_silver
 from quikapp_ml.training.silver_sql import HAM_PER_SPAM, MIN_HAM, MIN_NEUTRAL
 from quikapp_ml.training.silver_state import STATE_TABLES
@@ -207,6 +208,7 @@ def test_without_events_all_tables_are_there_and_empty(tmp_path: Path, compute: 
     assert set(versions) == {
         EVENTS.name, MESSAGES.name, ACTIVITIES.name, SPAM_LABELS.name, SENTIMENT_LABELS.name,
         *(state.table.name for state in STATE_TABLES), *(FEATURE_TABLES[view.name].name for view in FEATURE_VIEWS),
+        *(table.name for table in PARTS.values()), CHANGES.name,
     }  # fmt: skip
     assert all(lake.read(name).num_rows == 0 for name in versions)
 

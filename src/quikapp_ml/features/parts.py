@@ -1,0 +1,162 @@
+"""What a view's values are put together from, so that a night adds to what was counted instead of counting all again.
+
+Of what is counted for good, sums are kept as they were at a moment: later activities are added, and what fades is made
+to fade on. Windows of days are counted anew each time, from the activities of those days.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from quikapp_ml.features.aggregates import Aggregate, Count, Decayed, Distinct, LastTime, Mean, Rate, among
+from quikapp_ml.features.base import FeatureView, micros_of
+
+_DAY = timedelta(days=1)
+_FADED = 1e-300
+"""A share that is smaller counts as nothing."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A column that is kept: how it is counted from activities, and how two counts of it become one."""
+
+    name: str
+    counted: str
+    half_life_seconds: float | None = None
+    is_last: bool = False
+
+    def merged(self, seconds: float) -> str:
+        """SQL: the part `b`, counted so many seconds ago, with what has been counted since, `d`."""
+        before, since = f"b.{self.name}", f"d.{self.name}"
+        if self.is_last:
+            return f"CASE WHEN {before} IS NULL OR {since} > {before} THEN {since} ELSE {before} END"
+        if self.half_life_seconds is None:
+            return f"{before} + COALESCE({since}, CAST(0 AS DOUBLE))"
+        share = 2.0 ** -(seconds / self.half_life_seconds)
+        kept = share if share > _FADED else 0.0
+        return f"{before} * CAST({kept!r} AS DOUBLE) + COALESCE({since}, CAST(0 AS DOUBLE))"
+
+
+def parts_of(name: str, one: Aggregate, micros: int) -> tuple[Part, ...]:
+    """The parts of an aggregate, counted as of a moment; none of one over a window of days."""
+    match one:
+        case Count(days=None):
+            return (Part(name, one.sql(micros)),)
+        case Decayed():
+            return (Part(name, one.sql(micros), half_life_seconds=one.half_life_seconds),)
+        case LastTime():
+            return (Part(name, one.sql(micros), is_last=True),)
+        case Mean():
+            value = one.value_sql
+            total = f"SUM(CASE WHEN {value} IS NOT NULL THEN {value} ELSE CAST(0 AS DOUBLE) END)"
+            return Part(f"{name}_sum", total), Part(f"{name}_n", f"CAST(COUNT({value}) AS DOUBLE)")
+        case Rate():
+            above, below = Count(one.numerator), Count(one.denominator)
+            return Part(f"{name}_above", above.sql(micros)), Part(f"{name}_below", below.sql(micros))
+        case _:
+            return ()
+
+
+def _value(name: str, one: Aggregate) -> str:
+    """SQL of an aggregate's value, from its parts `m`, or from its windows `w`."""
+    match one:
+        case Mean():
+            return f"m.{name}_sum / NULLIF(m.{name}_n, CAST(0 AS DOUBLE))"
+        case Rate():
+            return one.of(f"m.{name}_above", f"m.{name}_below")
+        case Count(days=int()) | Distinct():
+            return f"COALESCE(w.{name}, CAST(0 AS DOUBLE))"
+        case _:
+            return f"m.{name}"
+
+
+class ViewParts:
+    """The SQL of one view's parts, and of its values from them."""
+
+    def __init__(self, view: FeatureView) -> None:
+        self._view = view
+        self._key = ", ".join(view.entity_key)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are kept of each entity, besides its key."""
+        return [part.name for part in self._parts(0)]
+
+    def counted(self, activities: str, as_of: datetime, also: str = "") -> str:
+        """One SELECT: the parts as of a moment, a row for each entity."""
+        micros = micros_of(as_of)
+        counted = [self._key, *(f"{part.counted} AS {part.name}" for part in self._parts(micros))]
+        return (
+            f"SELECT {', '.join(counted)} FROM {activities} "  # noqa: S608 ours
+            f"WHERE {self._view.counts(micros)}{also} GROUP BY {self._key}"
+        )
+
+    def values(self, as_of: datetime, since: datetime, *, some_are_gone: bool) -> str:
+        """One SELECT: the values as of a moment, as `FeatureView.sql` tells them.
+
+        It reads `parts`, which are of the earlier moment `since`, the `changes` that are not in them, and `activities`.
+        Entities of which a change took an activity away (`is_gone`) are counted anew.
+        """
+        windows = self._windows(as_of)
+        pieces = [f"delta AS ({self.counted('changes', as_of, ' AND NOT is_gone')})"]
+        if some_are_gone:
+            gone = f"SELECT DISTINCT {self._key} FROM changes WHERE is_gone AND {self._view.is_whole}"  # noqa: S608 ours
+            pieces.append(f"gone AS ({gone})")
+        pieces.append(f"merged AS ({self._merged(as_of, since, some_are_gone=some_are_gone)})")
+        if windows:
+            pieces.append(f"windows AS ({windows})")
+        told = [f"m.{part}" for part in self._view.entity_key]
+        told += [f"{_value(name, one)} AS {name}" for name, one in self._view.aggregates.items()]
+        joined = f" LEFT JOIN windows AS w ON {self._same('w', 'm')}" if windows else ""
+        of_each = (
+            f"SELECT {', '.join(told)}, timestamp_micros({micros_of(as_of)}) AS as_of "  # noqa: S608 ours
+            f"FROM merged AS m{joined}"
+        )
+        return f"WITH {', '.join(pieces)} {self._view.with_derived(of_each, as_of)}"
+
+    def _parts(self, micros: int) -> list[Part]:
+        return [part for name, one in self._view.aggregates.items() for part in parts_of(name, one, micros)]
+
+    def _merged(self, as_of: datetime, since: datetime, *, some_are_gone: bool) -> str:
+        parts = self._parts(micros_of(as_of))
+        seconds = (as_of - since).total_seconds()
+        before = [f"b.{name}" for name in self._view.entity_key] + [f"{p.merged(seconds)} AS {p.name}" for p in parts]
+        alone = [f"d.{name}" for name in (*self._view.entity_key, *(part.name for part in parts))]
+        known, added = "parts", "delta"
+        if some_are_gone:
+            known, added = (
+                f"(SELECT o.* FROM {one} AS o LEFT ANTI JOIN gone AS g ON {self._same('g', 'o')})"  # noqa: S608 ours
+                for one in (known, added)
+            )
+        whole = (
+            f"SELECT {', '.join(before)} FROM {known} AS b "  # noqa: S608 ours
+            f"LEFT JOIN delta AS d ON {self._same('d', 'b')} "
+            f"UNION ALL SELECT {', '.join(alone)} FROM {added} AS d LEFT ANTI JOIN parts AS b ON {self._same('b', 'd')}"
+        )
+        if not some_are_gone:
+            return whole
+        theirs = f"(SELECT a.* FROM activities AS a LEFT SEMI JOIN gone AS g ON {self._same('g', 'a')}) AS theirs"  # noqa: S608 ours
+        return f"{whole} UNION ALL {self.counted(theirs, as_of)}"
+
+    def _windows(self, as_of: datetime) -> str:
+        """The aggregates over windows of days, from the weeks that they reach into; empty when there are none."""
+        micros = micros_of(as_of)
+        windowed = {
+            name: one for name, one in self._view.aggregates.items() if isinstance(one, Count | Distinct) and one.days
+        }
+        if not windowed:
+            return ""
+        longest = max(one.days or 0 for one in windowed.values())
+        kinds = tuple(sorted({kind for one in windowed.values() for kind in one.kinds}))
+        counted = [self._key, *(f"{one.sql(micros)} AS {name}" for name, one in windowed.items())]
+        return (
+            f"SELECT {', '.join(counted)} FROM activities WHERE {self._view.counts(micros)} AND {among(kinds)} "  # noqa: S608 ours
+            f"AND week >= DATE '{_monday(as_of - longest * _DAY)}' GROUP BY {self._key}"
+        )
+
+    def _same(self, one: str, other: str) -> str:
+        return " AND ".join(f"{one}.{name} = {other}.{name}" for name in self._view.entity_key)
+
+
+def _monday(time: datetime) -> date:
+    day = time.astimezone(UTC).date()
+    return day - day.weekday() * _DAY
