@@ -4,6 +4,7 @@ Hashing needs no vocabulary: any text, in any language, gives feature numbers be
 (Weinberger et al. 2009, "Feature hashing for large scale multitask learning").
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +92,7 @@ def bag_of(tokens: Tokens, hashing: Hashing, negated: list[bool] | None = None) 
 
 def scale_of(n_tokens: int, hashing: Hashing) -> float:
     """By which all values of a text of so many tokens are scaled down."""
-    return float(1.0 / np.sqrt(1.0 + n_tokens / hashing.long_text))
+    return 1.0 / math.sqrt(1.0 + n_tokens / hashing.long_text)
 
 
 def pair_buckets(first: NDArray[np.uint64], second: NDArray[np.uint64], bits: int) -> Integers:

@@ -1,10 +1,9 @@
 """Places of a text as browsers count them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 
-from quikapp_ml.entities.decisions import Evidence
+from quikapp_ml.entities.decisions import Evidence, Span
 
 
 def with_utf16(text: str, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
@@ -15,9 +14,11 @@ def with_utf16(text: str, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
         return place if units is None else units[place]
 
     return tuple(
-        replace(
-            item,
-            spans=tuple(replace(s, utf16_start=unit(s.start), utf16_end=unit(s.end)) for s in item.spans),
+        Evidence(
+            item.signal,
+            item.weight,
+            item.detail,
+            tuple([Span(span.start, span.end, unit(span.start), unit(span.end)) for span in item.spans]),
         )
         for item in evidence
     )
