@@ -30,6 +30,7 @@ from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.importers.slack import read_export
 from quikapp_ml.models.spam import SpamClassifier
 from quikapp_ml.serving.campaigns import Campaigns
+from quikapp_ml.serving.experiment_host import AS_EVER, Choice
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.spam import SpamService
@@ -40,7 +41,7 @@ ACTIONS = ("flag", "throttle", "hold", "block")
 
 
 class Starter:
-    """A model host with the starter."""
+    """A model host with the starter, and no experiment."""
 
     def __init__(self) -> None:
         model = SpamClassifier.load(Path(str(files("quikapp_ml.starter_models"))) / SpamClassifier.name)
@@ -48,6 +49,12 @@ class Starter:
 
     def get(self, _name: str) -> Loaded:
         return self._loaded
+
+    def choose(self, *_asked: object) -> Choice:
+        return AS_EVER
+
+    def note_fallback(self) -> None:
+        pass
 
 
 class Counting:
