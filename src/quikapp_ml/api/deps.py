@@ -24,6 +24,7 @@ from quikapp_ml.entities.questions import (
 from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
@@ -193,6 +194,8 @@ class Service(Protocol):
     def audit(self) -> AuditTrail: ...  # noqa: D102
     @property
     def endpoints(self) -> EndpointHost: ...  # noqa: D102
+    @property
+    def unity(self) -> UnityCatalog: ...  # noqa: D102
     @property
     def moderation(self) -> Moderation: ...  # noqa: D102
     @property

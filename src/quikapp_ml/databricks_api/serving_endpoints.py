@@ -18,6 +18,7 @@ from quikapp_ml.databricks_api.endpoint_bodies import (
     summarised,
     tags,
 )
+from quikapp_ml.databricks_api.endpoint_grants import check_config
 from quikapp_ml.databricks_api.endpoint_openapi import openapi_of
 from quikapp_ml.databricks_api.endpoint_requests import (
     ENDPOINT_DISABLED,
@@ -59,6 +60,7 @@ async def create_serving_endpoint(request: Request) -> Response:
     name, wanted, given_tags, description = read_endpoint(await read_body(request))
     request.path_params["name"] = name  # for the audit log
     host, caller = _host(request), caller_of(request)
+    await run_in_threadpool(check_config, request, wanted)
     record = await run_in_threadpool(host.create, name, wanted, caller.name, given_tags, description)
     return _described(request, record)
 
@@ -82,6 +84,7 @@ async def update_serving_endpoint_config(request: Request) -> Response:
     """Serve something else, or in other shares; the old goes on until all of the new is loaded."""
     record = await _record(request, "CAN_MANAGE")
     wanted = read_config(await read_body(request))
+    await run_in_threadpool(check_config, request, wanted)
     before = record.active or record.pending
     if wanted.auto_capture is None and before is not None:
         wanted = WantedConfig(wanted.entities, wanted.shares, before.auto_capture)

@@ -1,11 +1,14 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pyarrow as pa
 import pytest
 
 from quikapp_ml.feature_store.publishing import publish
 from quikapp_ml.feature_store.tables import FeatureTable
+from quikapp_ml.serving.access import create_token
+from quikapp_ml.stores.state.catalog import Grant
 from support.fake_service import Client, FakeService
 
 PATH = "/api/ml/features/online"
@@ -103,3 +106,22 @@ def test_lacking_and_unknown_parts_are_named(published: Client) -> None:
 
 def test_how_new_features_are_is_in_the_metrics(client: Client) -> None:
     assert 'quikapp_ml_features_age_seconds{source="live"} 60.0' in client.get("/metrics").text
+
+
+def test_from_another_machine_a_grant_on_the_table_is_needed(service: FakeService, published: Client) -> None:
+    token = create_token(service.state.tokens, "ann", ("quikapp",), timedelta(days=1))[0]
+
+    def status(body: dict[str, Any]) -> int:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(published.app, client=("10.1.2.3", 50_000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://service.example") as remote:
+                return await remote.post(PATH, json=body, headers={"authorization": f"Bearer {token}"})
+
+        return published.run(ask()).status_code
+
+    table, view = {"table": TABLE.name, "keys": [KEY]}, {"view": "user_activity", "keys": [{"user_id": "user-123"}]}
+    assert (status(table), status(view)) == (403, 403)
+    service.state.catalog.change_grants(
+        [Grant("catalog", "quikapp_ml", "ann", word) for word in ("USE CATALOG", "USE SCHEMA", "SELECT")], []
+    )
+    assert (status(table), status(view)) == (200, 200)
