@@ -3,10 +3,13 @@
 A source gives items best first. The first source that gives an item is the one the answer names.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
+import numpy as np
+
 from quikapp_ml.features.conversations import Conversation, conversations
+from quikapp_ml.features.landscape import Flags, Floats, Rows
 from quikapp_ml.features.viewpoint import Viewpoint
 
 MAX_CANDIDATES = 300
@@ -22,18 +25,19 @@ NEW_CHANNEL_SECONDS = 30 * 86_400.0
 Source = Callable[[], Iterable[str]]
 
 
-def channel_candidates(view: Viewpoint, similar: Sequence[str] = ()) -> dict[str, str]:
-    """Channels that the asker could join, and the source of each; `similar` comes from a model, best first."""
-    allowed = frozenset(view.open_channels)
+def channel_candidates(view: Viewpoint, similar: Mapping[str, float] | None = None) -> dict[str, str]:
+    """Channels that the asker could join, and the source of each; `similar` comes from a model."""
+    could = view.open
+    teammates = sorted(view.teammates)[:MAX_TEAMMATES]
     sources: dict[str, Source] = {
-        "collaborators": lambda: _best(_channels_of_people(view, view.collaborators)),
-        "team": lambda: _best(_channels_of_people(view, dict.fromkeys(sorted(view.teammates)[:MAX_TEAMMATES], 1.0))),
-        "similar": lambda: similar,
-        "new": lambda: _new(view),
-        "popular": lambda: _best({channel_id: view.popularity[channel_id] for channel_id in view.open_channels}),
+        "collaborators": lambda: view.ids(_best(view.near_collaborators, could)),
+        "team": lambda: view.ids(_best(view.counts(teammates), could)),
+        "similar": lambda: _most_similar(view, similar or {}),
+        "new": lambda: view.ids(view.newest_open(view.now - NEW_CHANNEL_SECONDS, MAX_FROM_A_SOURCE)),
+        "popular": lambda: view.ids(view.liveliest(could, MAX_FROM_A_SOURCE)),
     }
-    found = _gather(sources, allowed.__contains__)
-    return _fill(found, view.open_channels, "popular")
+    found = _gather(sources, lambda _: True)
+    return _fill(found, view.ids(np.flatnonzero(could)[: 2 * MAX_CANDIDATES]), "popular")
 
 
 def person_candidates(view: Viewpoint) -> dict[str, str]:
@@ -41,8 +45,8 @@ def person_candidates(view: Viewpoint) -> dict[str, str]:
     sources: dict[str, Source] = {
         "collaborators": lambda: _people_near_collaborators(view),
         "team": lambda: sorted(view.teammates - view.contacts),
-        "shared_channels": lambda: _strangers_first(view, sorted(view.companions)),
-        "popular": lambda: _strangers_first(view, _recent_authors(view)),
+        "shared_channels": lambda: _strangers(view, sorted(view.companions)),
+        "popular": lambda: _strangers(view, _recent_authors(view)),
     }
     found = _gather(sources, view.may_meet)
     if len(found) < ENOUGH_PEOPLE:
@@ -54,13 +58,14 @@ def person_candidates(view: Viewpoint) -> dict[str, str]:
 
 def conversation_candidates(view: Viewpoint) -> list[Conversation]:
     """Messages and threads that the asker could read, newest first."""
-    readable = dict.fromkeys(view.readable_channels)
-    own = sorted((one for one in view.own_channels if one in readable), key=lambda one: -view.habits[one])
-    others = sorted((one for one in readable if one not in view.habits), key=lambda one: -view.popularity[one])
-    chosen = own[:MAX_OWN_CHANNELS_READ] + others[:MAX_OTHER_CHANNELS_READ]
+    readable, habits = view.readable, view.habits
+    own = sorted(view.ids(view.own_rows[readable[view.own_rows]]), key=lambda one: -habits[one])
+    others = readable.copy()
+    others[view.own_rows] = False
+    chosen = own[:MAX_OWN_CHANNELS_READ] + view.ids(view.liveliest(others, MAX_OTHER_CHANNELS_READ))
     found = conversations(view, chosen, MESSAGES_A_CHANNEL)
     if not found:
-        found = conversations(view, readable, MESSAGES_A_CHANNEL)
+        found = conversations(view, view.ids(np.flatnonzero(readable)), MESSAGES_A_CHANNEL)
     return found[:MAX_CANDIDATES]
 
 
@@ -80,39 +85,37 @@ def _fill(found: dict[str, str], others: Iterable[str], source: str) -> dict[str
     return found
 
 
-def _best(weights: Mapping[str, float]) -> list[str]:
-    return sorted(weights, key=lambda item_id: (-weights[item_id], item_id))
+def _best(weights: Floats, among: Flags) -> Rows:
+    """The MAX_FROM_A_SOURCE channels of the greatest weights above 0, best first; equal ones by id."""
+    rows = np.flatnonzero(among & (weights > 0))
+    return rows[np.argsort(-weights[rows], kind="stable")[:MAX_FROM_A_SOURCE]]
 
 
-def _channels_of_people(view: Viewpoint, people: Mapping[str, float]) -> dict[str, float]:
-    weights: dict[str, float] = {}
-    for other, weight in people.items():
-        for channel_id in view.channels_of(other):
-            weights[channel_id] = weights.get(channel_id, 0.0) + weight
-    return weights
-
-
-def _new(view: Viewpoint) -> list[str]:
-    opened = {one: view.channels[one].created_at for one in view.open_channels}
-    recent = {one: at for one, at in opened.items() if at is not None and view.now - at < NEW_CHANNEL_SECONDS}
-    return _best(recent)
+def _most_similar(view: Viewpoint, similar: Mapping[str, float]) -> list[str]:
+    seen = [one for one in similar if view.sees(one)]
+    rows = view.rows(seen)
+    could = [one for one, is_open in zip(seen, view.open[rows].tolist(), strict=True) if is_open and similar[one] > 0]
+    return sorted(could, key=lambda one: (-similar[one], one))
 
 
 def _people_near_collaborators(view: Viewpoint) -> Iterator[str]:
     """Members of the channels where the asker's collaborators are, small channels first."""
-    places = _best(_channels_of_people(view, view.collaborators))[:MAX_OTHER_CHANNELS_READ]
-    for channel_id in view.smallest_first(places):
-        yield from sorted(view.members(channel_id) - view.contacts)
+    weights = view.near_collaborators
+    rows = np.flatnonzero(weights > 0)
+    places = rows[np.argsort(-weights[rows], kind="stable")[:MAX_OTHER_CHANNELS_READ]]
+    for channel_id in view.ids(view.smallest_first(places)):
+        yield from _strangers(view, view.roster(channel_id))
 
 
 def _recent_authors(view: Viewpoint) -> list[str]:
     """Who wrote last in the liveliest channels that the asker may see."""
     found: dict[str, None] = {}
-    for channel_id in sorted(view.readable_channels, key=lambda one: -view.popularity[one])[:MAX_OTHER_CHANNELS_READ]:
+    for channel_id in view.ids(view.liveliest(view.readable, MAX_OTHER_CHANNELS_READ)):
         recent = view.recent_messages(channel_id, MESSAGES_A_CHANNEL)
         found.update(dict.fromkeys(message.author_id for message in recent if message.author_id and not message.is_bot))
     return list(found)
 
 
-def _strangers_first(view: Viewpoint, people: Iterable[str]) -> list[str]:
-    return [one for one in people if one not in view.contacts]
+def _strangers(view: Viewpoint, people: Iterable[str]) -> Iterator[str]:
+    contacts = view.contacts
+    return (one for one in people if one not in contacts)

@@ -6,13 +6,13 @@ one that has been asleep for years.
 """
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
-from math import log2
+from typing import Any
 
 import numpy as np
 
 from quikapp_ml.features.conversations import Conversation
 from quikapp_ml.features.frame import FeatureFrame, Floats, freshness, newest_first
+from quikapp_ml.features.landscape import Rows
 from quikapp_ml.features.viewpoint import MAX_TELLING_MEMBERS, Viewpoint, share_of_largest
 
 DAY = 86_400.0
@@ -24,47 +24,38 @@ def channel_features(
     view: Viewpoint, channel_ids: Sequence[str], similar: Floats, current_channel: str | None
 ) -> FeatureFrame:
     """Columns for channels that the asker may see; `similar` (n_channels,) comes from the model."""
-    members = [view.members(channel_id) for channel_id in channel_ids]
-    shares, teammates, companions = view.collaborators, view.teammates, view.companions
-    largest = max(view.sizes.values(), default=1)
-    here = _telling_members(view, current_channel)
-    popularity = np.array([view.popularity[channel_id] for channel_id in channel_ids])
+    rows = view.rows(channel_ids)
+    sizes = view.sizes(rows)
+    teammates, popularity = view.teammates, view.popularity(rows)
     return FeatureFrame.of(
         len(channel_ids),
         popularity=popularity,
         first_steps=popularity / (1 + len(view.own_channels)),
-        joins=[view.joins[channel_id] for channel_id in channel_ids],
-        reach=np.log1p([view.sizes[channel_id] for channel_id in channel_ids]) / np.log1p(max(largest, 1)),
-        collaborators=[sum(share for other, share in shares.items() if other in of_channel) for of_channel in members],
-        team=[len(teammates & of_channel) / max(len(teammates), 1) for of_channel in members],
-        shared_members=[_cosine(companions, of_channel) for of_channel in members],
+        joins=view.joins(rows),
+        reach=np.log1p(sizes) / np.log1p(max(view.largest_size, 1)),
+        collaborators=view.near_collaborators[rows],
+        team=view.counts(list(teammates))[rows] / max(len(teammates), 1),
+        shared_members=_cosines(view, list(view.companions), rows),
         similar_channels=similar,
-        newness=[_newness(view, channel_id) for channel_id in channel_ids],
-        current_channel=[_cosine(here, of_channel) for of_channel in members],
+        newness=_newness(view, rows),
+        current_channel=_cosines(view, _telling_members(view, current_channel), rows),
     )
 
 
 def person_features(view: Viewpoint, user_ids: Sequence[str], current_channel: str | None) -> FeatureFrame:
     """Columns for people whom the asker may meet."""
-    places = [view.smallest_first(view.channels_of(user_id))[:MAX_CHANNELS_EACH] for user_id in user_ids]
-    yours, theirs = _place_weights(view)
-    activity, last_posted_at = _presence(view, user_ids, places)
+    places = _Places(view, user_ids)
     here = view.members(current_channel) if current_channel else frozenset()
-    contacts = view.contacts
-    reach = view.weighted(
-        "user_user_affinity",
-        [(user_id, view.user_id) for user_id in user_ids],
-        {"replied_30d": 3.0, "reacted_30d": 1.0},  # not mentions: those may stand where the asker may not look
-    )
+    contacts, teammates = view.contacts, view.teammates
     return FeatureFrame.of(
         len(user_ids),
-        shared_channels=[sum(yours.get(place, 0.0) for place in of_person) for of_person in places],
-        team=[float(user_id in view.teammates) for user_id in user_ids],
-        collaborators=[sum(theirs.get(place, 0.0) for place in of_person) for of_person in places],
-        activity=share_of_largest(activity),
-        presence=freshness(last_posted_at, DAY),
-        wrote_last=newest_first(last_posted_at),
-        reaches_out=share_of_largest(reach),
+        shared_channels=places.sums(_own_weights(view)),
+        team=[float(user_id in teammates) for user_id in user_ids],
+        collaborators=places.sums(_normalised(view.near_collaborators * view.rarities)),
+        activity=places.activity(),
+        presence=freshness(places.last_at, DAY),
+        wrote_last=newest_first(places.last_at),
+        reaches_out=share_of_largest(_reach(view, user_ids)),
         current_channel=[float(user_id in here) for user_id in user_ids],
         already_in_contact=[float(user_id in contacts) for user_id in user_ids],
     )
@@ -90,47 +81,73 @@ def conversation_features(view: Viewpoint, given: Sequence[Conversation], curren
     )
 
 
-def _telling_members(view: Viewpoint, channel_id: str | None) -> frozenset[str]:
-    members = view.members(channel_id) if channel_id else frozenset()
-    return frozenset(members) if len(members) <= MAX_TELLING_MEMBERS else frozenset()
+def _telling_members(view: Viewpoint, channel_id: str | None) -> list[str]:
+    n_members = len(view.members(channel_id)) if channel_id else 0
+    return view.roster(channel_id) if channel_id and n_members <= MAX_TELLING_MEMBERS else []
 
 
-def _cosine(some: frozenset[str], members: AbstractSet[str]) -> float:
-    return len(some & members) / (len(some) * len(members)) ** 0.5 if some and members else 0.0
+def _cosines(view: Viewpoint, people: Sequence[str], rows: Rows) -> Floats:
+    """(n_rows,): how much the members of channels and the people are the same."""
+    if not people:
+        return np.zeros(len(rows))
+    return np.asarray(view.counts(people)[rows] / np.sqrt(len(people) * np.maximum(view.sizes(rows), 1)))
 
 
-def _newness(view: Viewpoint, channel_id: str) -> float:
-    created_at = view.channels[channel_id].created_at
-    return 0.0 if created_at is None else 1 / (1 + max(view.now - created_at, 0.0) / (7 * DAY))
+def _newness(view: Viewpoint, rows: Rows) -> Floats:
+    age = np.maximum(view.now - view.created_at(rows), 0.0)
+    return np.nan_to_num(1 / (1 + age / (7 * DAY)), nan=0.0)
 
 
-def _place_weights(view: Viewpoint) -> tuple[dict[str, float], dict[str, float]]:
-    """Weights by channel that add up to 1: of the asker's channels, and of where the asker's collaborators are."""
-    yours = {place: _rarity(view, place) for place in view.own_channels}
-    theirs: dict[str, float] = {}
-    for other, share in view.collaborators.items():
-        for place in view.channels_of(other):
-            theirs[place] = theirs.get(place, 0.0) + share * _rarity(view, place)
-    return _normalised(yours), _normalised(theirs)
+def _own_weights(view: Viewpoint) -> Floats:
+    """(n_channels,): rarity of the asker's channels, adding up to 1."""
+    weights = np.zeros(len(view.visible))
+    weights[view.own_rows] = view.rarities[view.own_rows]
+    return _normalised(weights)
 
 
-def _rarity(view: Viewpoint, place: str) -> float:
-    return 1 / log2(2 + view.sizes[place])
+def _normalised(weights: Floats) -> Floats:
+    total = weights.sum()
+    return weights / total if total > 0 else weights
 
 
-def _normalised(weights: dict[str, float]) -> dict[str, float]:
-    total = sum(weights.values())
-    return {key: weight / total for key, weight in weights.items()} if total > 0 else {}
+def _reach(view: Viewpoint, user_ids: Sequence[str]) -> Floats:
+    """(n_people,): how much people turned to the asker."""
+    weights = {"replied_30d": 3.0, "reacted_30d": 1.0}  # not mentions: those may stand where the asker may not look
+    return view.weighted("user_user_affinity", [(user_id, view.user_id) for user_id in user_ids], weights)
 
 
-def _presence(view: Viewpoint, user_ids: Sequence[str], places: Sequence[Sequence[str]]) -> tuple[Floats, Floats]:
-    """(n_people,) twice: how much each wrote in the given places, and when last (-infinity when never)."""
-    keys = [(user_id, place) for user_id, of_person in zip(user_ids, places, strict=True) for place in of_person]
-    person = np.repeat(np.arange(len(user_ids)), [len(of_person) for of_person in places])
-    written = np.zeros(len(user_ids))
-    np.add.at(written, person, view.column("user_channel_affinity", keys, "posted_14d"))
-    last = np.full(len(user_ids), -np.inf)
-    np.maximum.at(
-        last, person, np.nan_to_num(view.column("user_channel_affinity", keys, "last_posted_at"), nan=-np.inf)
-    )
-    return written, last
+class _Places:
+    """The channels of some people that the asker may see: a line each, at most MAX_CHANNELS_EACH of a person."""
+
+    def __init__(self, view: Viewpoint, user_ids: Sequence[str]) -> None:
+        self._n_people = len(user_ids)
+        written = view.written(user_ids)
+        rows = _joined([one.rows for one in written], np.int64)
+        person = np.repeat(np.arange(len(user_ids)), [len(one.rows) for one in written])
+        lines = np.flatnonzero(view.visible[rows]) if rows.size else rows
+        lines = lines[np.lexsort((rows[lines], view.sizes(rows[lines]), person[lines]))]
+        first = np.searchsorted(person[lines], person[lines])
+        lines = lines[np.arange(len(lines)) - first < MAX_CHANNELS_EACH]
+        self._rows, self._person = rows[lines], person[lines]
+        self._strengths = _joined([one.strengths for one in written], np.float64)[lines]
+        self.last_at = np.full(len(user_ids), -np.inf)
+        """(n_people,): when each wrote there last, -infinity when never."""
+        np.maximum.at(self.last_at, self._person, _joined([one.last_at for one in written], np.float64)[lines])
+
+    def sums(self, weights: Floats) -> Floats:
+        """(n_people,): weights of channels, summed over those of each."""
+        return _summed(self._person, weights[self._rows], self._n_people)
+
+    def activity(self) -> Floats:
+        """(n_people,): how much each wrote there, as the square root of a share of the largest."""
+        greatest = self._strengths.max(initial=-np.inf)
+        written = np.exp2(self._strengths - greatest) if np.isfinite(greatest) else np.zeros(len(self._strengths))
+        return share_of_largest(_summed(self._person, written, self._n_people))
+
+
+def _summed(place: Rows, weights: Floats, n: int) -> Floats:
+    return np.asarray(np.bincount(place, weights, n), dtype=float)
+
+
+def _joined(parts: Sequence[np.ndarray[Any, Any]], dtype: type) -> np.ndarray[Any, Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)

@@ -114,6 +114,8 @@ class MessageLog:
         self._unseen: dict[tuple[str, str], MessageFacts] = {}
         self._ends: list[tuple[float, str]] = []  # a heap: for each channel, a time not after its oldest message
         self._changed: set[tuple[str, str]] = set()
+        self.touched: set[str] = set()
+        """Channels whose messages changed, until somebody empties it."""
 
     def get(self, channel_id: str, message_id: str) -> MessageFacts | None:
         """A kept message that was seen."""
@@ -136,6 +138,7 @@ class MessageLog:
         """A message to change: a kept one, or one of which only answers are known so far."""
         key = (channel_id, message_id)
         self._changed.add(key)
+        self.touched.add(channel_id)
         log = self._channels.get(channel_id)
         kept = log.messages.get(message_id) if log else None
         if kept is None:
@@ -181,6 +184,7 @@ class MessageLog:
         _, message_id = log.timeline.pop(0)
         del log.messages[message_id]
         self._changed.add((channel_id, message_id))
+        self.touched.add(channel_id)
         self._n_kept -= 1
 
     def _forget_oldest_of_all(self) -> None:

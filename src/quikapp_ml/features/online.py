@@ -16,6 +16,7 @@ from quikapp_ml.features.aggregates import SECONDS_PER_DAY
 from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.day_windows import DayWindow
 from quikapp_ml.features.records import NEVER, Floats, Layout, Steps
+from quikapp_ml.features.touched import Touched
 
 _SEPARATOR = "\t"  # no id holds a control character
 _NOTHING: Mapping[str, list[float]] = {}
@@ -34,6 +35,7 @@ class OnlineFeatures:
         self._views = {view.name: _Values(view) for view in views}
         self._by_namespace = {values.namespace: values for values in self._views.values()}
         self._newest = NEVER
+        self.touched = Touched()
         self.NAMESPACES = tuple(self._by_namespace)
         kinds = sorted({kind for view in views for kind in view.kinds})
         self._counting = {kind: [one for one in self._views.values() if kind in one.view.kinds] for kind in kinds}
@@ -45,6 +47,8 @@ class OnlineFeatures:
         """Count one activity in every view that counts its kind."""
         if activity.at > self._newest:
             self._newest = activity.at
+        self.touched.people.add(activity.user_id)
+        self.touched.channels.add(activity.channel_id)
         counting = self._completing if activity.completes else self._counting
         for values in counting.get(activity.kind, ()):
             values.apply(activity)
@@ -73,6 +77,13 @@ class OnlineFeatures:
         """
         return self._require(view).read(keys, now, names)
 
+    def strengths(self, view: str, keys: Sequence[tuple[str, ...]], names: tuple[str, ...]) -> Floats:
+        """(n_keys, n_names): log2 of decayed counts as they would have been in 1970, -infinity for nothing.
+
+        Two of one half-life differ by the same at any moment, so these change only when something is counted.
+        """
+        return self._require(view).strengths(keys, names)
+
     @property
     def newest_at(self) -> float | None:
         """Time of the newest activity that was counted, unix seconds, as far as records tell; None without any."""
@@ -92,6 +103,7 @@ class OnlineFeatures:
         """Take documents of `changes` in."""
         if namespace not in self._by_namespace:
             raise InvalidInput(f"unknown namespace {namespace!r}; known are {', '.join(self.NAMESPACES)}")
+        self.touched.everything = True
         self._by_namespace[namespace].load(items)
 
     def _require(self, view: str) -> "_Values":
@@ -185,13 +197,19 @@ class _Values:
         touched = [None if record is self._blank else self._touched(record) for record in found]
         return self._matrix(found, keys, now, names), touched
 
+    def strengths(self, keys: Sequence[tuple[str, ...]], names: tuple[str, ...]) -> Floats:
+        return self._reading(names).strengths(self._records_of(self._found(keys)))
+
+    def _records_of(self, found: list[list[float]]) -> Floats:
+        width = len(self._blank)
+        flat = np.fromiter(chain.from_iterable(found), dtype=float, count=len(found) * width)
+        return flat.reshape(len(found), width)
+
     def _matrix(
         self, found: list[list[float]], keys: Sequence[tuple[str, ...]], now: float, names: tuple[str, ...] | None
     ) -> Floats:
         reading = self._reading(names)
-        width = len(self._blank)
-        flat = np.fromiter(chain.from_iterable(found), dtype=float, count=len(keys) * width)
-        values = reading.counted(flat.reshape(len(keys), width), now)
+        values = reading.counted(self._records_of(found), now)
         if reading.windows:
             today = int(now // SECONDS_PER_DAY)
             windows = self._windows_of(keys)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quikapp_ml.entities.questions import RankItem
-from quikapp_ml.features.frame import FeatureFrame, freshness, newest_first
+from quikapp_ml.features.frame import FeatureFrame, Floats, freshness, newest_first
 from quikapp_ml.features.query_match import query_match
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import MessageFacts
@@ -31,8 +31,11 @@ class _Resolved:
 
 def item_features(view: Viewpoint, items: Sequence[RankItem], query: str | None) -> FeatureFrame:
     """Columns for the items, in the order given."""
-    places = [*view.smallest_first(view.own_channels), *sorted(view.channels, key=lambda one: -view.popularity[one])]
-    searched = list(dict.fromkeys(places))[:MAX_CHANNELS_SEARCHED]
+    places = [
+        *view.smallest_first(view.own_rows).tolist(),
+        *view.liveliest(view.visible, MAX_CHANNELS_SEARCHED).tolist(),
+    ]
+    searched = view.ids(np.array(list(dict.fromkeys(places))[:MAX_CHANNELS_SEARCHED], dtype=np.int64))
     resolved = [_resolve(view, item, searched) for item in items]
     shares, habits, teammates = view.collaborators, view.habits, view.teammates
     closest = max(shares.values(), default=1.0)
@@ -49,7 +52,7 @@ def item_features(view: Viewpoint, items: Sequence[RankItem], query: str | None)
         reactions=np.log1p([one.facts.n_reactions if one.facts else 0 for one in resolved]),
         team=[float(one.author_id in teammates) for one in resolved],
         to_you=[float(_is_to_asker(view, one)) for one in resolved],
-        popularity=[view.popularity.get(one.channel_id or "", 0.0) for one in resolved],
+        popularity=_popularity(view, [one.channel_id for one in resolved]),
         query_found=(matches > 0).astype(float),
         query_match=matches,
         unwanted=[float(_is_unwanted(view, one)) for one in resolved],
@@ -59,7 +62,7 @@ def item_features(view: Viewpoint, items: Sequence[RankItem], query: str | None)
 def _resolve(view: Viewpoint, item: RankItem, searched: Sequence[str]) -> _Resolved:
     created_at = item.created_at.timestamp() if item.created_at else None
     if item.item_type == "channel":
-        channel = view.channels.get(item.item_id)
+        channel = view.channel(item.item_id)
         text = " ".join(filter(None, (channel.name, channel.topic))) if channel else ""
         return _Resolved(item.item_id, item.author_id, created_at, item.content or text)
     if item.item_type == "user":
@@ -81,6 +84,13 @@ def _look_up(view: Viewpoint, item: RankItem, searched: Sequence[str]) -> tuple[
     return item.channel_id, None
 
 
+def _popularity(view: Viewpoint, channel_ids: Sequence[str | None]) -> Floats:
+    found = np.zeros(len(channel_ids))
+    seen = [at for at, channel_id in enumerate(channel_ids) if view.sees(channel_id)]
+    found[seen] = view.popularity(view.rows([channel_ids[at] or "" for at in seen]))
+    return found
+
+
 def _is_to_asker(view: Viewpoint, one: _Resolved) -> bool:
     if f"<@{view.user_id}>" in one.text:
         return True
@@ -95,4 +105,4 @@ def _is_unwanted(view: Viewpoint, one: _Resolved) -> bool:
         return True
     if one.author_id is not None and one.author_id != view.user_id and view.avoids(one.author_id):
         return True
-    return one.channel_id is not None and one.channel_id in view.channels and view.mutes(one.channel_id)
+    return one.channel_id is not None and view.sees(one.channel_id) and view.mutes(one.channel_id)

@@ -156,6 +156,15 @@ class Reading:
             values[:, self._last] = last
         return values
 
+    def strengths(self, records: Floats) -> Floats:
+        """(n, n_names): log2 of the decayed counts as if they had grown back to 1970. Raises InvalidInput on others."""
+        if len(self._decayed) < len(self._names):
+            raise InvalidInput(
+                f"only decayed counts have a strength; {', '.join(self._names)} are not all of that kind"
+            )
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log2(records[:, self._slots]) + records[:, self._true_at] / self._half_lives)
+
     def all(self, counted: Floats, now: float) -> Floats:
         """(n, n_names): the features asked for, derived ones too."""
         if self.columns == self._names:

@@ -3,20 +3,21 @@
 Whatever is recommended, ranked, counted or given as a reason is looked up here. So nothing that happened where the
 person may not look can be in an answer, in one of its counts, or in a score: an answer is the same whether it happened
 or not. `tests/contracts/test_privacy.py` holds that.
+
+Channels are rows of the landscape, in the order of their ids; `visible` says into which the person may look.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
+from quikapp_ml.features.landscape import JOINED, LIVELY, Flags, Floats, Landscape, Rows, Writing
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Channel, MessageFacts, Person, Workspace
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 MAX_COLLABORATORS = 50
 MAX_COMPANIONS = 300
@@ -24,111 +25,193 @@ MAX_TELLING_MEMBERS = 1_000
 """A larger channel says nothing about the taste of its members."""
 CONTACT_WEIGHTS = {"replied_30d": 3.0, "mentioned_30d": 2.0, "reacted_30d": 1.0}
 HABIT_WEIGHTS = {"posted_14d": 1.0, "reacted_14d": 0.5, "read_14d": 0.25}
-_CHANNEL_SHARES = ("messages_7d", "joins_30d")
+
+T = TypeVar("T")
 
 
 class Viewpoint:
-    """What one person may see, and whom they work with, as of `now` (unix seconds)."""
+    """What one person may see, and whom they work with, as of `now` (unix seconds). Good until the next event."""
 
     def __init__(self, workspace: Workspace, features: OnlineFeatures, user_id: str, now: float) -> None:
         self.user_id = user_id
         self.now = now
         self._workspace = workspace
         self._features = features
+        self._land = Landscape.of(workspace, features)
 
     # ── what the person may see ──────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
-    def channels(self) -> dict[str, Channel]:
-        """Channels that the person may look into, without archived ones; in the order of their ids."""
-        may_see, user_id = self._workspace.may_see, self.user_id
-        channels = self._workspace.channels
-        return {
-            channel_id: channels[channel_id]
-            for channel_id in sorted(channels)
-            if not channels[channel_id].is_archived and may_see(user_id, channel_id)
-        }
+    def visible(self) -> Flags:
+        """(n_channels,): the channels that the person may look into, without archived ones."""
+        visible = self._land.is_public.copy() if self._sees_public else np.zeros(len(self._land.row), dtype=bool)
+        visible[self.own_rows] = True
+        return visible
+
+    @cached_property
+    def _sees_public(self) -> bool:
+        person = self._workspace.people.get(self.user_id)
+        return person is None or not (person.is_deleted or person.role == "guest")
+
+    @cached_property
+    def own_rows(self) -> Rows:
+        """Rows of the channels that the person is in, without archived ones."""
+        joined = self._land.memberships(self.user_id)
+        return joined[~self._land.is_archived[joined]]
+
+    @cached_property
+    def open(self) -> Flags:
+        """(n_channels,): the channels that the person could join: not muted, not joined."""
+        could = self.visible.copy()
+        could[self.own_rows] = False
+        could[self._muted_rows] = False
+        return could
+
+    @cached_property
+    def readable(self) -> Flags:
+        """(n_channels,): the channels whose messages the person could be shown: not muted."""
+        could = self.visible.copy()
+        could[self._muted_rows] = False
+        return could
+
+    @cached_property
+    def _muted_rows(self) -> list[int]:
+        person, row = self._workspace.people.get(self.user_id), self._land.row
+        muted = person.muted_channels if person else {}
+        return [row[one] for one in muted if one in row and self._workspace.is_muted(self.user_id, channel_id=one)]
+
+    def ids(self, rows: Rows) -> list[str]:
+        """Ids of channels by row."""
+        ids = self._land.channel_ids
+        return [ids[row] for row in rows.tolist()]
+
+    def rows(self, channel_ids: Iterable[str]) -> Rows:
+        """Rows of channels by id; all of them must be known."""
+        row = self._land.row
+        return np.array([row[channel_id] for channel_id in channel_ids], dtype=np.int64)
+
+    def sees(self, channel_id: str | None) -> bool:
+        """Whether the person may look into a channel."""
+        row = self._land.row.get(channel_id or "")
+        return row is not None and bool(self.visible[row])
+
+    def channel(self, channel_id: str) -> Channel | None:
+        """A channel that the person may look into."""
+        return self._workspace.channels[channel_id] if self.sees(channel_id) else None
+
+    @property
+    def channels(self) -> list[str]:
+        """Channels that the person may look into, in the order of their ids."""
+        return self.ids(np.flatnonzero(self.visible))
 
     @cached_property
     def own_channels(self) -> list[str]:
         """Channels that the person is in."""
-        return self.channels_of(self.user_id)
+        return self.ids(self.own_rows)
 
-    @cached_property
+    @property
     def open_channels(self) -> list[str]:
-        """Channels that the person could join: not muted, not joined."""
-        joined = self._workspace.channels_of(self.user_id)
-        return [one for one in self.channels if one not in joined and not self.mutes(one)]
-
-    @cached_property
-    def readable_channels(self) -> list[str]:
-        """Channels whose messages the person could be shown: not muted."""
-        return [channel_id for channel_id in self.channels if not self.mutes(channel_id)]
+        """Channels that the person could join."""
+        return self.ids(np.flatnonzero(self.open))
 
     def mutes(self, channel_id: str) -> bool:
         """Whether the person muted a channel."""
-        return self._has_muted_channels and self._workspace.is_muted(self.user_id, channel_id=channel_id)
+        return self._workspace.is_muted(self.user_id, channel_id=channel_id)
+
+    def sizes(self, rows: Rows) -> Rows:
+        """Numbers of members."""
+        sizes: Rows = self._land.sizes[rows]
+        return sizes
+
+    @property
+    def rarities(self) -> Floats:
+        """(n_channels,): that somebody is in a small channel says more."""
+        return self._land.rarities
 
     @cached_property
-    def _has_muted_channels(self) -> bool:
-        person = self._workspace.people.get(self.user_id)
-        return person is not None and bool(person.muted_channels)
+    def largest_size(self) -> int:
+        """Number of members of the largest channel that the person may look into."""
+        own = int(self.sizes(self.own_rows).max(initial=0))
+        return max(own, self._land.extremes[0]) if self._sees_public else own
 
-    @cached_property
-    def sizes(self) -> dict[str, int]:
-        """Number of members of each channel that the person may look into."""
-        members_of = self._workspace.members_of
-        return {channel_id: len(members_of(channel_id)) for channel_id in self.channels}
+    def created_at(self, rows: Rows) -> Floats:
+        """When channels were opened, unix seconds; NaN where that was not seen."""
+        created: Floats = self._land.created_at[rows]
+        return created
 
     def members(self, channel_id: str) -> AbstractSet[str]:
         """Who is in a channel; nobody where the person may not look."""
-        return self._workspace.members_of(channel_id) if channel_id in self.channels else frozenset()
+        return self._workspace.members_of(channel_id) if self.sees(channel_id) else frozenset()
+
+    def roster(self, channel_id: str) -> list[str]:
+        """Who is in a channel, sorted; nobody where the person may not look."""
+        return self._land.roster(channel_id) if self.sees(channel_id) else []
+
+    def rows_of(self, user_id: str) -> Rows:
+        """Rows of the channels of another that the person may look into."""
+        rows = self._land.memberships(user_id)
+        return rows[self.visible[rows]]
 
     def channels_of(self, user_id: str) -> list[str]:
         """Channels of another that the person may look into, sorted."""
-        channels = self.channels
-        return sorted(channel_id for channel_id in self._workspace.channels_of(user_id) if channel_id in channels)
+        return self.ids(self.rows_of(user_id))
+
+    def counts(self, people: Sequence[str], weights: Sequence[float] | None = None) -> Floats:
+        """(n_channels,): how many of the people are in each channel that the person may see, or their summed weight."""
+        rows = [self._land.memberships(one) for one in people]
+        of_each = np.repeat(weights, [len(one) for one in rows]) if weights is not None else None
+        found = np.bincount(np.concatenate(rows), of_each, len(self._land.row)) if rows else np.zeros(len(self.visible))
+        return np.where(self.visible, found, 0.0)
 
     def person(self, user_id: str) -> Person | None:
         """Somebody whom the person may know of: listed by name or team, or in a channel that the person may see."""
         person = self._workspace.people.get(user_id)
         if person is None or person.name or person.team:
             return person
-        channels = self.channels
-        return person if any(channel_id in channels for channel_id in self._workspace.channels_of(user_id)) else None
+        return person if self.rows_of(user_id).size else None
 
     def listed_people(self) -> Iterator[str]:
         """Everybody whom the person may know of and meet, in the order of their ids."""
-        for user_id in sorted(self._workspace.people):
-            if self.may_meet(user_id) and self.person(user_id):
-                yield user_id
+        return (user_id for user_id in self._land.people if self.may_meet(user_id) and self.person(user_id))
 
     def may_meet(self, user_id: str) -> bool:
         """Whether somebody may be shown to the person: another human, here, and not muted or blocked."""
-        person = self._workspace.people.get(user_id)
-        if person is None or person.is_bot or person.is_deleted or user_id == self.user_id:
-            return False
-        return not self.avoids(user_id)
+        return (
+            user_id in self._workspace.people
+            and user_id not in self._land.absent
+            and user_id != self.user_id
+            and user_id not in self.avoided
+        )
+
+    @cached_property
+    def avoided(self) -> frozenset[str]:
+        """Whom the person muted or blocked, and who blocked the person."""
+        person = self._workspace.people.get(self.user_id)
+        if person is None:
+            return frozenset(self._land.blockers(self.user_id))
+        noted = (person.muted_people, person.blocked)
+        own = [other for facts in noted for other in facts if facts.holds(other)]
+        return frozenset((*own, *self._land.blockers(self.user_id)))
 
     def avoids(self, user_id: str) -> bool:
         """Whether the person muted somebody, or one of the two blocked the other."""
-        workspace = self._workspace
-        return workspace.is_muted(self.user_id, other_user_id=user_id) or workspace.is_blocked(self.user_id, user_id)
+        return user_id in self.avoided
 
     def may_read(self, message: MessageFacts) -> bool:
         """Whether a message of a readable channel may be shown: not deleted, its author here and not avoided."""
-        if message.is_deleted or message.author_id is None:
-            return False
-        author = self._workspace.people.get(message.author_id)
-        return not (author is not None and author.is_deleted) and not self.avoids(message.author_id)
+        return may_be_read(self._workspace, message) and message.author_id not in self.avoided
 
     def message(self, channel_id: str, message_id: str) -> MessageFacts | None:
         """A message of a channel that the person may look into."""
-        return self._workspace.message(channel_id, message_id) if channel_id in self.channels else None
+        return self._workspace.message(channel_id, message_id) if self.sees(channel_id) else None
 
     def recent_messages(self, channel_id: str, limit: int) -> list[MessageFacts]:
         """The newest messages of a channel that the person may look into, newest first."""
-        return self._workspace.recent_messages(channel_id, limit) if channel_id in self.channels else []
+        return self._workspace.recent_messages(channel_id, limit) if self.sees(channel_id) else []
+
+    def of_messages(self, key: tuple[str, int], make: Callable[[Workspace], T]) -> T:
+        """What `make` makes of the newest so many messages of a channel, for all askers alike; kept."""
+        return self._land.of_messages(key, lambda: make(self._workspace))
 
     # ── whom the person works with, and where ────────────────────────────────────────────────────────────────────
 
@@ -152,6 +235,11 @@ class Viewpoint:
         return {others[at]: float(weights[at] / total) for at in order if weights[at] > 0}
 
     @cached_property
+    def near_collaborators(self) -> Floats:
+        """(n_channels,): by channel, the summed shares of the collaborators who are in it."""
+        return self.counts(list(self.collaborators), list(self.collaborators.values()))
+
+    @cached_property
     def team(self) -> str | None:
         """The person's team."""
         person = self._workspace.people.get(self.user_id)
@@ -162,23 +250,23 @@ class Viewpoint:
         """Everybody of the person's team whom the person may meet."""
         if self.team is None:
             return frozenset()
-        people = self._workspace.people
-        return frozenset(other for other, person in people.items() if person.team == self.team and self.may_meet(other))
+        return frozenset(self._land.team(self.team) - self._land.absent - self.avoided - {self.user_id})
 
     @cached_property
     def companions(self) -> frozenset[str]:
         """People of the person's channels, those of small channels first: they say most about what the person likes."""
         found: dict[str, None] = {}
-        for channel_id in self.smallest_first(self.own_channels):
-            if len(found) >= MAX_COMPANIONS or self.sizes[channel_id] > MAX_TELLING_MEMBERS:
+        for row in self.smallest_first(self.own_rows).tolist():
+            if len(found) >= MAX_COMPANIONS or self._land.sizes[row] > MAX_TELLING_MEMBERS:
                 break
-            found.update(dict.fromkeys(sorted(self.members(channel_id) - {self.user_id})))
+            found.update(dict.fromkeys(self._land.roster(self._land.channel_ids[row])))
+            found.pop(self.user_id, None)
         return frozenset(islice(found, MAX_COMPANIONS))
 
-    def smallest_first(self, channel_ids: Iterable[str]) -> list[str]:
+    def smallest_first(self, rows: Rows) -> Rows:
         """Channels by their number of members, then by id."""
-        sizes = self.sizes
-        return sorted(channel_ids, key=lambda channel_id: (sizes[channel_id], channel_id))
+        ordered = np.sort(rows)
+        return ordered[np.argsort(self._land.sizes[ordered], kind="stable")]
 
     @cached_property
     def habits(self) -> dict[str, float]:
@@ -187,15 +275,54 @@ class Viewpoint:
         shares = share_of_largest(self.weighted("user_channel_affinity", keys, HABIT_WEIGHTS))
         return dict(zip(self.own_channels, shares.tolist(), strict=True))
 
-    @cached_property
-    def popularity(self) -> dict[str, float]:
-        """How lively each channel is that the person may see, as a share of the liveliest one."""
-        return self._channel_shares("messages_7d")
+    def written(self, user_ids: Sequence[str]) -> list[Writing]:
+        """What people wrote where, in all channels: the person may not look into each."""
+        return [self._land.written(user_id) for user_id in user_ids]
+
+    # ── how lively channels are ──────────────────────────────────────────────────────────────────────────────────
+
+    def popularity(self, rows: Rows) -> Floats:
+        """How lively channels are that the person may see, as a share of the liveliest one."""
+        return self._shares(LIVELY, rows)
+
+    def joins(self, rows: Rows) -> Floats:
+        """How many join channels that the person may see, as a share of the most joined one."""
+        return self._shares(JOINED, rows)
 
     @cached_property
-    def joins(self) -> dict[str, float]:
-        """How many join each channel that the person may see, as a share of the most joined one."""
-        return self._channel_shares("joins_30d")
+    def _greatest(self) -> Floats:
+        own: Floats = self._land.strengths[self.own_rows].max(axis=0, initial=-np.inf)
+        return np.asarray(np.maximum(own, self._land.extremes[1])) if self._sees_public else own
+
+    def _shares(self, column: int, rows: Rows) -> Floats:
+        return share_of_strongest(self._land.strengths[rows, column], self._greatest[column])
+
+    def place_in_popularity(self, channel_id: str) -> int | None:
+        """From 1 on, among the channels that the person may see; None where nobody wrote."""
+        return self._place(LIVELY, channel_id)
+
+    def place_in_joins(self, channel_id: str) -> int | None:
+        """From 1 on, among the channels that the person may see; None where nobody joined."""
+        return self._place(JOINED, channel_id)
+
+    def _place(self, column: int, channel_id: str) -> int | None:
+        strengths = self._land.strengths[:, column]
+        mine = strengths[self._land.row[channel_id]]
+        return 1 + int(np.count_nonzero(self.visible & (strengths > mine))) if np.isfinite(mine) else None
+
+    def liveliest(self, among: Flags, n: int) -> Rows:
+        """The `n` liveliest of channels that the person may see, best first; equal ones by id."""
+        rows = np.union1d(self._land.liveliest, self.own_rows) if self._sees_public else self.own_rows
+        rows = rows[among[rows]]
+        if len(rows) < n:
+            rows = np.flatnonzero(among)
+        return rows[np.argsort(-self._land.strengths[rows, LIVELY], kind="stable")[:n]]
+
+    def newest_open(self, since: float, n: int) -> Rows:
+        """The `n` newest channels that the person could join and that were opened after `since`, the newest first."""
+        rows = self._land.newest
+        rows = rows[: np.searchsorted(-self._land.created_at[rows], -since)]
+        return rows[self.open[rows]][:n]
 
     # ── feature values ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -213,17 +340,23 @@ class Viewpoint:
         parts = [weight * matrix[:, at] for at, weight in enumerate(weights.values())]
         return np.asarray(sum(parts), dtype=float)
 
-    @cached_property
-    def _channel_activity(self) -> Floats:
-        keys = [(channel_id,) for channel_id in self.channels]
-        return self._features.matrix("channel_activity", keys, self.now, _CHANNEL_SHARES)
 
-    def _channel_shares(self, name: str) -> dict[str, float]:
-        values = self._channel_activity[:, _CHANNEL_SHARES.index(name)]
-        return dict(zip(self.channels, share_of_largest(values).tolist(), strict=True))
+def may_be_read(workspace: Workspace, message: MessageFacts) -> bool:
+    """Whether a message may be shown to anybody who may look into its channel: not deleted, its author here."""
+    if message.is_deleted or message.author_id is None:
+        return False
+    author = workspace.people.get(message.author_id)
+    return author is None or not author.is_deleted
 
 
 def share_of_largest(values: Floats) -> Floats:
     """Square root of each value's share of the largest one: 0..1, and the same after any common decay."""
     largest = values.max(initial=0.0)
     return np.sqrt(values / largest) if largest > 0 else np.zeros(len(values))
+
+
+def share_of_strongest(strengths: Floats, greatest: float) -> Floats:
+    """`share_of_largest`, of values by their log2, and the largest by its own."""
+    if not np.isfinite(greatest):
+        return np.zeros(len(strengths))
+    return np.asarray(np.sqrt(np.exp2(strengths - greatest)))

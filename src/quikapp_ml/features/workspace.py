@@ -31,6 +31,7 @@ from quikapp_ml.entities.events import (
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.features.chat import Channel, Person
 from quikapp_ml.features.message_log import MessageFacts, MessageLog
+from quikapp_ml.features.touched import Touched
 
 __all__ = ["MENTION", "Channel", "MessageFacts", "Person", "Workspace"]
 
@@ -59,6 +60,9 @@ class Workspace:
         self._memberships: dict[str, set[str]] = {}
         self._changed_people: set[str] = set()
         self._changed_channels: set[str] = set()
+        self.touched = Touched(messages=self._messages.touched)
+        self.landscape: Any = None
+        """What is derived of all this, kept by `features.landscape`."""
         self._folds: Mapping[str, Callable[[Any, Person, float], list[Activity]]] = {
             "message": self._message,
             "edit": self._nothing,
@@ -93,6 +97,7 @@ class Workspace:
         if event.type not in _PASSIVE and (person.last_seen_at is None or at > person.last_seen_at):
             person.last_seen_at = at
         self._changed_people.add(user_id)
+        self.touched.people.add(user_id)
         return self._folds[event.type](event, person, at)
 
     def _message(self, event: Message, person: Person, at: float) -> list[Activity]:
@@ -218,6 +223,7 @@ class Workspace:
 
     def _channel(self, channel_id: str) -> Channel:
         self._changed_channels.add(channel_id)
+        self.touched.channels.add(channel_id)
         channel = self._channels.get(channel_id)
         if channel is None:
             channel = self._channels[channel_id] = Channel(channel_id)
@@ -240,6 +246,7 @@ class Workspace:
             members = self._members[channel_id] = set()
         if is_in == (person.user_id in members):
             return
+        self.touched.seats.add(channel_id)
         memberships = self._memberships.setdefault(person.user_id, set())
         if is_in:
             members.add(person.user_id)
@@ -319,6 +326,7 @@ class Workspace:
 
     def load(self, namespace: str, items: Iterable[tuple[str, bytes]]) -> None:
         """Take documents of `changes` in."""
+        self.touched.everything = True
         if namespace == "people":
             for user_id, document in items:
                 person = self._people[user_id] = Person.from_document(user_id, document)

@@ -72,6 +72,12 @@ class ItemSimilarity:
         self.neighbours_ = neighbours
         self.similarities_ = similarities
         self._row = {channel_id: row for row, channel_id in enumerate(self.channel_ids_)}
+        # The same links by neighbour: whose neighbour each channel is, and how near.
+        whose, column = np.nonzero(similarities > 0)
+        order = np.argsort(neighbours[whose, column], kind="stable")
+        self._nearby = whose[order]
+        self._nearness = similarities[whose, column][order]
+        self._starts = np.searchsorted(neighbours[whose, column][order], np.arange(n_channels + 1))
 
     @classmethod
     def empty(cls) -> Self:
@@ -80,12 +86,17 @@ class ItemSimilarity:
 
     def scores(self, channel_ids: Sequence[str], used: Iterable[str]) -> Floats:
         """(n_channels,): summed similarity of each channel to the channels that a person uses; 0 for unknown ones."""
-        return np.asarray(self._links(channel_ids, used).sum(axis=1), dtype=float)
+        near = self.near(used)
+        return np.array([near.get(channel_id, 0.0) for channel_id in channel_ids], dtype=float)
 
-    def most_similar(self, channel_ids: Sequence[str], used: Iterable[str]) -> list[str]:
-        """Those of the channels that are like a used one, the most similar first."""
-        scores = self.scores(channel_ids, used)
-        return [channel_ids[at] for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
+    def near(self, used: Iterable[str]) -> dict[str, float]:
+        """Summed similarity to the channels that a person uses, of each channel that is like one of them."""
+        own = sorted({self._row[channel_id] for channel_id in used if channel_id in self._row})
+        links = [np.arange(self._starts[row], self._starts[row + 1]) for row in own]
+        chosen = np.concatenate(links) if links else np.zeros(0, dtype=int)
+        rows, place = np.unique(self._nearby[chosen], return_inverse=True)
+        summed = np.bincount(place, self._nearness[chosen], len(rows))
+        return {self.channel_ids_[row]: score for row, score in zip(rows.tolist(), summed.tolist(), strict=True)}
 
     def closest(self, channel_ids: Sequence[str], used: Iterable[str]) -> list[str | None]:
         """For each channel the used one that is most like it; None where none is."""

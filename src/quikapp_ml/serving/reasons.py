@@ -7,6 +7,8 @@ asker may see.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from quikapp_ml.entities.decisions import ItemType, Reason
 from quikapp_ml.features.conversations import Conversation
 from quikapp_ml.features.viewpoint import Viewpoint
@@ -108,20 +110,17 @@ def _teammates_in(facts: Facts, channel_id: str) -> Reason | None:
 
 
 def _lively(facts: Facts, channel_id: str) -> Reason | None:
-    place = _place(facts.view.popularity, channel_id)
+    place = _worth_saying(facts.view.place_in_popularity(channel_id))
     return Reason("popular", f"Number {place} in activity among the channels you can see") if place else None
 
 
 def _growing(facts: Facts, channel_id: str) -> Reason | None:
-    place = _place(facts.view.joins, channel_id)
+    place = _worth_saying(facts.view.place_in_joins(channel_id))
     return Reason("growing", f"Number {place} in people joining among the channels you can see") if place else None
 
 
-def _place(shares: Mapping[str, float], channel_id: str) -> int | None:
-    """Place of a channel from 1 on; None below LAST_PLACE, and where nothing happened."""
-    mine = shares[channel_id]
-    place = 1 + sum(other > mine for other in shares.values())
-    return place if mine > 0 and place <= LAST_PLACE else None
+def _worth_saying(place: int | None) -> int | None:
+    return place if place is not None and place <= LAST_PLACE else None
 
 
 def _many_members(facts: Facts, channel_id: str) -> Reason | None:
@@ -145,7 +144,8 @@ def _like_yours(facts: Facts, channel_id: str) -> Reason | None:
 
 
 def _newly_opened(facts: Facts, channel_id: str) -> Reason | None:
-    created_at = facts.view.channels[channel_id].created_at
+    channel = facts.view.channel(channel_id)
+    created_at = channel.created_at if channel else None
     if created_at is None or facts.view.now - created_at > NEW_DAYS * 86_400:
         return None
     return Reason("new_channel", f"Opened {_ago(facts.view.now - created_at)}")
@@ -165,8 +165,8 @@ def _people_of_current_channel(facts: Facts, channel_id: str) -> Reason | None:
 
 
 def _both_in(facts: Facts, user_id: str) -> Reason | None:
-    theirs = set(facts.view.channels_of(user_id))
-    shared = facts.view.smallest_first(one for one in facts.view.own_channels if one in theirs)
+    view = facts.view
+    shared = view.ids(view.smallest_first(np.intersect1d(view.own_rows, view.rows_of(user_id))))
     return Reason("shared_channels", f"You are both in {_listed(facts, shared)}") if shared else None
 
 
@@ -177,7 +177,7 @@ def _same_team(facts: Facts, user_id: str) -> Reason | None:
 def _among_collaborators(facts: Facts, user_id: str) -> Reason | None:
     view, closest = facts.view, set(facts.view.collaborators)
     met = {place: len(view.members(place) & closest - {user_id}) for place in view.channels_of(user_id)}
-    places = [place for place in view.smallest_first(met) if met[place]]
+    places = [place for place in view.ids(view.smallest_first(view.rows(met))) if met[place]]
     if not places:
         return None
     place = max(places, key=lambda one: met[one] / (2 + len(view.members(one))))
@@ -299,8 +299,8 @@ _OF_MESSAGES: Mapping[str, ConversationTeller] = {
 
 
 def _channel(facts: Facts, channel_id: str) -> str:
-    name = facts.view.channels[channel_id].name
-    return f"#{name}" if name else channel_id
+    channel = facts.view.channel(channel_id)
+    return f"#{channel.name}" if channel and channel.name else channel_id
 
 
 def _person(facts: Facts, user_id: str) -> str:

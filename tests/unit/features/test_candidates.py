@@ -10,7 +10,7 @@ from support.chats import Chat, office
 
 
 def test_each_channel_names_the_source_that_speaks_most() -> None:
-    found = channel_candidates(office().view("ann"), similar=["attic"])
+    found = channel_candidates(office().view("ann"), similar={"attic": 0.5})
     assert found == {"craft": "collaborators", "attic": "similar", "lobby": "new"}
 
 
@@ -29,8 +29,8 @@ def test_people_near_ones_collaborators_come_first_and_known_ones_last() -> None
 
 
 def test_a_source_cannot_bring_in_what_is_not_allowed() -> None:
-    assert "vault" not in channel_candidates(office().view("ann"), similar=["vault", "home"])
-    assert "home" not in channel_candidates(office().view("ann"), similar=["vault", "home"])
+    assert "vault" not in channel_candidates(office().view("ann"), similar={"vault": 0.9, "home": 0.8})
+    assert "home" not in channel_candidates(office().view("ann"), similar={"vault": 0.9, "home": 0.8})
 
 
 def test_numbers_are_bounded() -> None:

@@ -43,8 +43,11 @@ def test_similarity_sums_over_used_channels() -> None:
     assert similarity().scores(["b"], ["a"]).tolist() == [0.8]
 
 
-def test_the_most_similar_come_first_and_unlike_ones_not_at_all() -> None:
-    assert similarity().most_similar(["c", "unknown", "b"], ["a"]) == ["b", "c"]
+def test_only_like_channels_are_near() -> None:
+    assert similarity().near(["a", "unknown"]) == similarity().near(["a"])
+    near = similarity().near(["a"])
+    assert sorted(near, key=lambda one: -near[one]) == ["b", "c"]
+    assert similarity().near([]) == {}
 
 
 def test_the_closest_used_channel_is_named() -> None:

@@ -1,0 +1,273 @@
+"""What all askers' answers are made of, in columns, each part kept until an event touches it.
+
+Channels are rows in the order of their ids. Nothing here asks who may see what: `viewpoint` does, before anything of
+this gets into an answer. And no value of one channel depends on another's: hidden ones leave no trace.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.features.workspace import Workspace
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+LIVELY, JOINED = 0, 1
+"""Columns of `Landscape.strengths`."""
+N_LIVELIEST = 512
+_CHANNEL_STRENGTHS = ("messages_7d", "joins_30d")
+_NOBODY: frozenset[str] = frozenset()
+_NOWHERE: Rows = np.zeros(0, dtype=np.int64)
+
+T = TypeVar("T")
+
+
+class Writing(NamedTuple):
+    """What a person wrote in each of their channels: how strongly (log2), and when last (-infinity: never)."""
+
+    rows: Rows
+    strengths: Floats
+    last_at: Floats
+
+
+class Landscape:
+    """Channels in columns, people by team, and what each person and channel is asked for again and again.
+
+    Made for one workspace and its features, and brought up to date by `refresh`. Readers change nothing in it.
+    """
+
+    def __init__(self, workspace: Workspace, features: OnlineFeatures) -> None:
+        self._workspace = workspace
+        self.features = features
+        self._begin()
+
+    @classmethod
+    def of(cls, workspace: Workspace, features: OnlineFeatures) -> "Landscape":
+        """The one of a workspace and its features, up to date."""
+        found = workspace.landscape
+        if not isinstance(found, cls) or found.features is not features:
+            found = workspace.landscape = cls(workspace, features)
+        found.refresh()
+        return found
+
+    def _begin(self) -> None:
+        self._set_channels(())
+        self.absent: set[str] = set()
+        """Bots, and people who are gone."""
+        self._blockers: dict[str, set[str]] = {}
+        self._blocked: dict[str, frozenset[str]] = {}
+        self._teams: dict[str, set[str]] = {}
+        self._team_of: dict[str, str | None] = {}
+        self._people: list[str] | None = None
+        self._rosters: dict[str, list[str]] = {}
+        self._of_messages: dict[str, dict[int, Any]] = {}
+
+    # ── bringing up to date ──────────────────────────────────────────────────────────────────────────────────────
+
+    def refresh(self) -> None:
+        """Take in what was touched since the last time."""
+        noted, counted = self._workspace.touched, self.features.touched
+        if noted.everything or counted.everything:
+            self._begin()
+            self._see_people(self._workspace.people)
+            self._set_channels(sorted(self._workspace.channels))
+        elif noted.people or noted.channels or noted.messages or counted.people or counted.channels:
+            self._take_in()
+        else:
+            return
+        noted.clear()
+        counted.clear()
+
+    def _take_in(self) -> None:
+        noted, counted = self._workspace.touched, self.features.touched
+        self._see_people(noted.people)
+        for user_id in noted.people:
+            self._memberships.pop(user_id, None)
+        for user_id in noted.people | counted.people:
+            self._written.pop(user_id, None)
+        for channel_id in noted.seats:
+            self._rosters.pop(channel_id, None)
+        for channel_id in noted.messages:
+            self._of_messages.pop(channel_id, None)
+        if noted.channels <= self.row.keys():
+            self._see_channels(noted.channels)
+            self._see_sizes(noted.seats)
+            self._see_strengths(counted.channels & self.row.keys())
+        else:
+            self._set_channels(sorted(self._workspace.channels))
+
+    def _set_channels(self, channel_ids: Sequence[str]) -> None:
+        n = len(channel_ids)
+        self.channel_ids = list(channel_ids)
+        self.row = {channel_id: row for row, channel_id in enumerate(channel_ids)}
+        self.is_public: Flags = np.zeros(n, dtype=bool)
+        """Of channels that are not archived and that all but guests may look into."""
+        self.is_archived: Flags = np.zeros(n, dtype=bool)
+        self.sizes: Rows = np.zeros(n, dtype=np.int64)
+        self.created_at: Floats = np.full(n, np.nan)
+        self.strengths: Floats = np.full((n, len(_CHANNEL_STRENGTHS)), -np.inf)
+        self._memberships: dict[str, Rows] = {}
+        self._written: dict[str, Writing] = {}
+        self._liveliest: Rows | None = None
+        self._newest: Rows | None = None
+        self._extremes: tuple[int, Floats] | None = None
+        self._rarities: Floats | None = None
+        self._see_channels(channel_ids)
+        self._see_sizes(channel_ids)
+        self._see_strengths(channel_ids)
+
+    def _see_channels(self, channel_ids: Collection[str]) -> None:
+        if not channel_ids:
+            return
+        rows = self._rows(channel_ids)
+        channels = [self._workspace.channels[channel_id] for channel_id in channel_ids]
+        self.is_archived[rows] = [one.is_archived for one in channels]
+        self.is_public[rows] = [one.is_known and not one.is_private and not one.is_archived for one in channels]
+        self.created_at[rows] = [np.nan if one.created_at is None else one.created_at for one in channels]
+        self._liveliest = self._newest = self._extremes = None
+
+    def _see_sizes(self, channel_ids: Collection[str]) -> None:
+        if channel_ids:
+            members_of = self._workspace.members_of
+            self.sizes[self._rows(channel_ids)] = [len(members_of(channel_id)) for channel_id in channel_ids]
+            self._extremes = self._rarities = None
+
+    def _see_strengths(self, channel_ids: Collection[str]) -> None:
+        if channel_ids:
+            keys = [(channel_id,) for channel_id in channel_ids]
+            found = self.features.strengths("channel_activity", keys, _CHANNEL_STRENGTHS)
+            self.strengths[self._rows(channel_ids)] = found
+            self._liveliest = self._extremes = None
+
+    def _rows(self, channel_ids: Iterable[str]) -> list[int]:
+        return [self.row[channel_id] for channel_id in channel_ids]
+
+    def _see_people(self, user_ids: Iterable[str]) -> None:
+        people = self._workspace.people
+        for user_id in user_ids:
+            person = people[user_id]
+            is_absent = person.is_bot or person.is_deleted
+            if is_absent != (user_id in self.absent):
+                (self.absent.add if is_absent else self.absent.discard)(user_id)
+                self._of_messages.clear()
+            if user_id not in self._team_of:
+                self._people = None
+            if person.team != self._team_of.get(user_id):
+                self.team(self._team_of.get(user_id) or "").discard(user_id)
+                if person.team:
+                    self._teams.setdefault(person.team, set()).add(user_id)
+            self._team_of[user_id] = person.team
+            self._see_blocks(user_id, frozenset(other for other in person.blocked if person.blocked.holds(other)))
+
+    def _see_blocks(self, user_id: str, blocked: frozenset[str]) -> None:
+        before = self._blocked.get(user_id, _NOBODY)
+        if before == blocked:
+            return
+        for other in before - blocked:
+            self._blockers[other].discard(user_id)
+        for other in blocked - before:
+            self._blockers.setdefault(other, set()).add(user_id)
+        self._blocked[user_id] = blocked
+
+    # ── channels ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def liveliest(self) -> Rows:
+        """Rows of the N_LIVELIEST liveliest public channels, in the order of rows; all where there are fewer."""
+        if self._liveliest is None:
+            rows = np.flatnonzero(self.is_public)
+            strengths = self.strengths[rows, LIVELY]
+            if len(rows) > N_LIVELIEST:
+                least = np.partition(strengths, -N_LIVELIEST)[-N_LIVELIEST]
+                above = strengths > least
+                equal = np.flatnonzero(strengths == least)[: N_LIVELIEST - int(above.sum())]
+                above[equal] = True
+                rows = rows[above]
+            self._liveliest = rows
+        return self._liveliest
+
+    @property
+    def newest(self) -> Rows:
+        """Rows of the public channels, the newest first; of the same age by id."""
+        if self._newest is None:
+            rows = np.flatnonzero(self.is_public)
+            self._newest = rows[np.argsort(-self.created_at[rows], kind="stable")]
+        return self._newest
+
+    @property
+    def extremes(self) -> tuple[int, Floats]:
+        """Of public channels: members of the largest, and the greatest strengths."""
+        if self._extremes is None:
+            strengths = np.where(self.is_public[:, None], self.strengths, -np.inf).max(axis=0, initial=-np.inf)
+            self._extremes = int(self.sizes.max(initial=0, where=self.is_public)), strengths
+        return self._extremes
+
+    @property
+    def rarities(self) -> Floats:
+        """(n_channels,): less the more members there are."""
+        if self._rarities is None:
+            self._rarities = np.asarray(1 / np.log2(2 + self.sizes), dtype=float)
+        return self._rarities
+
+    def of_messages(self, key: tuple[str, int], make: Callable[[], T]) -> T:
+        """What `make` makes of the newest so many messages of a channel, kept until they change; None is not kept."""
+        channel_id, limit = key
+        of_channel = self._of_messages.setdefault(channel_id, {})
+        found: T | None = of_channel.get(limit)
+        if found is None:
+            found = of_channel[limit] = make()
+        return found
+
+    # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def people(self) -> list[str]:
+        """Ids of everybody, sorted."""
+        if self._people is None:
+            self._people = sorted(self._workspace.people)
+        return self._people
+
+    def team(self, name: str) -> set[str]:
+        """Everybody of a team."""
+        return self._teams.get(name, set())
+
+    def blockers(self, user_id: str) -> set[str]:
+        """Those who blocked a person."""
+        return self._blockers.get(user_id, set())
+
+    def roster(self, channel_id: str) -> list[str]:
+        """Members of a channel, sorted."""
+        found = self._rosters.get(channel_id)
+        if found is None:
+            found = self._rosters[channel_id] = sorted(self._workspace.members_of(channel_id))
+        return found
+
+    def memberships(self, user_id: str) -> Rows:
+        """Rows of the channels that a person is in, sorted."""
+        found = self._memberships.get(user_id)
+        if found is None:
+            places = self._workspace.channels_of(user_id)
+            found = np.array(sorted(self._rows(places)), dtype=np.int64) if places else _NOWHERE
+            self._memberships[user_id] = found
+        return found
+
+    def written(self, user_id: str) -> Writing:
+        """What a person wrote in each of their channels."""
+        found = self._written.get(user_id)
+        if found is None:
+            found = self._written[user_id] = self._writing(user_id)
+        return found
+
+    def _writing(self, user_id: str) -> Writing:
+        rows = self.memberships(user_id)
+        if not rows.size:
+            return Writing(rows, np.zeros(0), np.zeros(0))
+        keys = [(user_id, self.channel_ids[row]) for row in rows.tolist()]
+        view = "user_channel_affinity"
+        last = self.features.matrix(view, keys, 0.0, ("last_posted_at",))[:, 0]
+        strengths = self.features.strengths(view, keys, ("posted_14d",))[:, 0]
+        return Writing(rows, strengths, np.nan_to_num(last, nan=-np.inf))
