@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
+from urllib.parse import unquote, urlparse
 
 import deltalake
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 _ROWS_STAY = {
     "ADD COLUMN", "ADD CONSTRAINT", "DROP CONSTRAINT", "OPTIMIZE", "SET TBLPROPERTIES", "UPDATE TABLE METADATA",
@@ -46,12 +48,32 @@ def _appends(entry: dict[str, object]) -> bool:
 
 
 def _files(table: DeltaTable) -> dict[str, ds.ParquetFileFragment]:
-    return {file.path: file for file in table.to_pyarrow_dataset().get_fragments()}
+    return {file.path: file for file in _dataset(table).get_fragments()}
 
 
 def _rows(table: DeltaTable, files: list[ds.ParquetFileFragment], columns: Sequence[str] | None = None) -> pa.Table:
-    schema = table.to_pyarrow_dataset().schema
+    schema = _dataset(table).schema
+    names = list(columns or schema.names)
     if not files:
-        return schema.empty_table().select(list(columns or schema.names))
-    dataset = ds.FileSystemDataset(files, schema, files[0].format, files[0].filesystem)
-    return dataset.to_table(columns=list(columns) if columns else None)
+        return schema.empty_table().select(names)
+    if isinstance(files[0].filesystem, SubTreeFileSystem):
+        return ds.FileSystemDataset(files, schema, files[0].format, files[0].filesystem).to_table(columns=names)
+    return pa.concat_tables(_held(file).to_table(schema=schema, columns=names) for file in files)
+
+
+def _dataset(table: DeltaTable) -> ds.FileSystemDataset:
+    """The table's files, by Arrow's own file system where they are in a folder.
+
+    delta-rs's is in Python: Arrow's threads that read by it and are still there when the process ends abort it.
+    """
+    place = urlparse(table.table_uri)
+    in_folder = place.scheme in ("", "file")
+    own = SubTreeFileSystem(unquote(place.path), LocalFileSystem()) if in_folder else None
+    return table.to_pyarrow_dataset(filesystem=own)
+
+
+def _held(file: ds.ParquetFileFragment) -> ds.ParquetFileFragment:
+    """The file read into memory by this thread, for the same reason."""
+    with file.filesystem.open_input_file(file.path) as opened:
+        content = pa.BufferReader(opened.read())
+    return file.format.make_fragment(content, partition_expression=file.partition_expression)
