@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 from pysail.spark import SparkConnectServer
 from pyspark.errors import PySparkException
+from pyspark.sql.connect.client.core import DefaultChannelBuilder
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.session import SparkSession
@@ -27,6 +28,8 @@ from quikapp_ml.stores.lake.secrecy import cause, without_keys
 
 CONNECT_SECONDS = 10
 DEFAULT_PORT = 15002
+_UNPACKED = ("grpc.compression_enabled_algorithms_bitset", 1)
+"""Option of a channel: answers as they are. Packing pays off on a network only."""
 _VIEW_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 
@@ -148,7 +151,9 @@ class SparkCompute(Compute):
 
 
 def _new_session(address: str) -> Any:
-    session = SparkSession.builder.remote(address).create()
+    # Sail packs its answers by gzip where that is taken, which costs several times what making them does.
+    options = [_UNPACKED] if urlparse(address).hostname == "127.0.0.1" else []
+    session = SparkSession.builder.channelBuilder(DefaultChannelBuilder(address, options)).create()
     # The client's own policy would try for ten minutes; this one gives up after about four seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
     session.conf.set("spark.sql.session.timeZone", "UTC")
