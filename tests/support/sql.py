@@ -7,9 +7,9 @@ from typing import Any
 from quikapp_ml.serving.access import Caller
 from quikapp_ml.serving.catalog.unity import Places, UnityCatalog, open_unity_catalog
 from quikapp_ml.serving.sql.answers import Answer
-from quikapp_ml.serving.sql.parameters import Parameter
+from quikapp_ml.serving.sql.asked import Parameter, Statement
 from quikapp_ml.serving.sql.session import SqlSession
-from quikapp_ml.serving.sql.statements import Statement, StatementRunner
+from quikapp_ml.serving.sql.statements import StatementRunner
 from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.sql_sessions import SqlSessions
 from quikapp_ml.stores.registry.memory import MemoryRegistry

@@ -11,11 +11,10 @@ from quikapp_ml.databricks_api.requests import objects, refuse_fields, text
 from quikapp_ml.databricks_api.sql.warehouses import WAREHOUSE_ID
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.serving.access import Caller
+from quikapp_ml.serving.sql.asked import Parameter, Statement
 from quikapp_ml.serving.sql.execution import INLINE, Execution, State
-from quikapp_ml.serving.sql.parameters import Parameter
 from quikapp_ml.serving.sql.results import described, texts
 from quikapp_ml.serving.sql.session import SqlSession
-from quikapp_ml.serving.sql.statements import Statement
 from quikapp_ml.stores.lake.tables import CATALOG
 
 STATEMENTS = "/api/2.0/sql/statements"

@@ -15,8 +15,9 @@ import pyarrow as pa
 from quikapp_ml.errors import NotFound, Overloaded
 from quikapp_ml.serving.access import Caller
 from quikapp_ml.serving.sql.answers import Answer
+from quikapp_ml.serving.sql.asked import EngineSession, Runner, Statement
 from quikapp_ml.serving.sql.errors import SqlError
-from quikapp_ml.serving.sql.statements import EngineSession, Statement, StatementRunner
+from quikapp_ml.serving.sql.session import SqlSession
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class Execution:
     chunks: tuple[pa.Table, ...] = ()
     schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
     truncated: bool = False
+    session: SqlSession | None = None
+    """Where the statements that follow are, when it has ended well."""
     ended_at: float | None = None
     done: threading.Event = field(default_factory=threading.Event)
     engine: EngineSession | None = None
@@ -94,7 +97,7 @@ class StatementHost:
 
     def __init__(
         self,
-        runner: StatementRunner,
+        runner: Runner,
         on_end: Callable[[Execution], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -176,6 +179,7 @@ class StatementHost:
             return
         execution.schema = rows.schema
         execution.truncated = answer.truncated or cut
+        execution.session = answer.session
         execution.chunks = _chunks(rows)
         self._finish(execution, State.SUCCEEDED, None)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from quikapp_ml.serving.audit import AuditTrail, new_entry
 from quikapp_ml.serving.catalog.unity import UnityCatalog
+from quikapp_ml.serving.sql.answers import Answer
+from quikapp_ml.serving.sql.asked import EngineSession, Statement
 from quikapp_ml.serving.sql.execution import Execution, State, StatementHost
-from quikapp_ml.serving.sql.statements import EngineSession, StatementRunner, only_reads
 
-_MODULE = "quikapp_ml.stores.lake.sql_sessions"
+_SESSIONS = "quikapp_ml.stores.lake.sql_sessions"
+_STATEMENTS = "quikapp_ml.serving.sql.statements"
 _MOST_TEXT = 2000
 
 
@@ -26,7 +28,7 @@ class LateEngine:
         """A session for one statement."""
         with self._lock:
             if self._sessions is None:
-                self._sessions = import_module(_MODULE).SqlSessions(self._remote)
+                self._sessions = import_module(_SESSIONS).SqlSessions(self._remote)
         session: EngineSession = self._sessions.open()
         return session
 
@@ -38,10 +40,24 @@ class LateEngine:
                 self._sessions = None
 
 
+class LateRunner:
+    """Runs statements; the parser of SQL is imported by the first."""
+
+    def __init__(self, unity: UnityCatalog, open_engine: Callable[[], EngineSession]) -> None:
+        self._unity = unity
+        self._open_engine = open_engine
+
+    def run(self, statement: Statement, on_engine: Callable[[EngineSession], None]) -> Answer:
+        """Do one statement. Raises SqlError."""
+        runner = import_module(_STATEMENTS).StatementRunner(self._unity, self._open_engine)
+        answer: Answer = runner.run(statement, on_engine)
+        return answer
+
+
 def open_statements(unity: UnityCatalog, remote: str, audit: AuditTrail) -> tuple[StatementHost, Callable[[], None]]:
     """The host of statements, and what closes it."""
     engine = LateEngine(remote)
-    host = StatementHost(StatementRunner(unity, engine.open), lambda execution: _note(audit, execution))
+    host = StatementHost(LateRunner(unity, engine.open), lambda execution: _note(audit, execution))
 
     def close() -> None:
         host.close()
@@ -53,7 +69,7 @@ def open_statements(unity: UnityCatalog, remote: str, audit: AuditTrail) -> tupl
 def _note(audit: AuditTrail, execution: Execution) -> None:
     """Note a statement that changes something, and how it ended."""
     text = execution.statement.text
-    if only_reads(text):
+    if import_module(_STATEMENTS).only_reads(text):
         return
     error = "" if execution.error is None else str(execution.error)[:500]
     outcome: dict[str, Any] = {"status": 200 if execution.state is State.SUCCEEDED else 400, "error": error}

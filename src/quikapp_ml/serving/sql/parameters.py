@@ -1,31 +1,28 @@
 """Parameters of a statement: values put into its tree, never into its text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.serving.catalog.columns import read_type, type_text
+from quikapp_ml.serving.sql.asked import Parameter
 from quikapp_ml.serving.sql.errors import SqlError
 
 _WHOLE = frozenset({"int", "bigint", "smallint", "tinyint"})
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A value as text (None is NULL), and its type in SQL."""
-
-    value: str | None
-    type: str = "STRING"
-
-
 def bind(statement: exp.Expr, parameters: Mapping[str, Parameter]) -> None:
-    """Put values where the statement has `:name`. Raises SqlError when one is missing, or is not of its type."""
-    for place in list(statement.find_all(exp.Placeholder)):
+    """Put values where the statement has `:name`, or `?`, whose values have the names `?1`, `?2` in order.
+
+    Raises SqlError when one is missing, or is not of its type.
+    """
+    n_unnamed = 0
+    for place in list(statement.find_all(exp.Placeholder, bfs=False)):
         name = place.name
         if name in ("", "?"):
-            raise SqlError("UNSUPPORTED_FEATURE", "parameters have names here: write :name, not ?.", "0A000")
+            n_unnamed += 1
+            name = f"?{n_unnamed}"
         if name not in parameters:
             raise SqlError("UNBOUND_SQL_PARAMETER", f"Found the unbound parameter: {name[:80]}.", "42P02")
         place.replace(_literal(name, parameters[name]))

@@ -72,7 +72,7 @@ def sql_type(kind: pa.DataType) -> str:
 
 def texts(rows: pa.Table) -> list[list[str | None]]:
     """The values of rows as JSON_ARRAY has them: each a text, or null."""
-    columns = [_column_texts(column) for column in rows.columns]
+    columns = [column_texts(column) for column in rows.columns]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -103,7 +103,8 @@ def _described(field: pa.Field) -> ResultColumn:
     return ResultColumn(field.name, type_text(kind).upper(), unity_name(kind))
 
 
-def _column_texts(column: pa.ChunkedArray) -> list[str | None]:
+def column_texts(column: pa.ChunkedArray) -> list[str | None]:
+    """The values of one column as texts, or null."""
     if pa.types.is_map(column.type) or _holds_map(column.type):
         return [None if value is None else text_of(_maps(value, column.type)) for value in column.to_pylist()]
     if pa.types.is_string(column.type):

@@ -1,50 +1,24 @@
 """One statement from its text to its answer: the catalog's own, queries, changes of rows, new tables and views."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 import pyarrow as pa
 from sqlglot import exp
 
 from quikapp_ml.errors import QuikAppMLError
-from quikapp_ml.serving.access import Caller
 from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.sql import definitions, granting, showing
 from quikapp_ml.serving.sql.answers import NOTHING, Answer
+from quikapp_ml.serving.sql.asked import EngineSession, Statement
 from quikapp_ml.serving.sql.errors import in_sql_words, unsupported
-from quikapp_ml.serving.sql.parameters import Parameter, bind
+from quikapp_ml.serving.sql.parameters import bind
 from quikapp_ml.serving.sql.planning import Planner, parsed
 from quikapp_ml.serving.sql.session import SqlSession
 from quikapp_ml.serving.sql.tables import make_table, make_view, read_definition
 from quikapp_ml.serving.sql.words import DIALECT, WordReader, tokens_of
-
-
-class EngineSession(Protocol):
-    """What runs one statement."""
-
-    def query(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int], limit: int | None) -> pa.Table:
-        """Rows of a statement that reads."""
-
-    def change(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int], target: str) -> None:
-        """A statement that changes a table."""
-
-    def stop(self) -> None:
-        """End what runs."""
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What is asked, by whom, where, and how many rows are wanted at most."""
-
-    text: str
-    caller: Caller
-    session: SqlSession
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    row_limit: int | None = None
-
 
 Command = Callable[[UnityCatalog, CallerAccess, SqlSession, WordReader], pa.Table]
 

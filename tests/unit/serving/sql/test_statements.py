@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from quikapp_ml.serving.sql.asked import Parameter
 from quikapp_ml.serving.sql.errors import SqlError
-from quikapp_ml.serving.sql.parameters import Parameter
 from quikapp_ml.serving.sql.session import SqlSession
 from support.sql import Desk
 
@@ -266,7 +266,9 @@ def test_parameters_are_values_whatever_they_say(desk: Desk) -> None:
     assert desk.rows(named, t=Parameter("numbers"), k=Parameter("1", "INT")) == [{"n": 1}]
     assert refused(desk, "SELECT :missing") == "UNBOUND_SQL_PARAMETER"
     assert refused(desk, "SELECT :n", n=Parameter("one", "INT")) == "CAST_INVALID_INPUT"
-    assert refused(desk, "SELECT ?") == "UNSUPPORTED_FEATURE"
+    assert refused(desk, "SELECT ?") == "UNBOUND_SQL_PARAMETER"
+    placed: dict[str, Any] = {"?1": Parameter("5", "INT"), "?2": Parameter("2", "INT")}
+    assert desk.rows("SELECT ? - (SELECT ?) AS x", **placed) == [{"x": 3}]
 
 
 def test_the_engine_is_told_who_asks_and_where(desk: Desk) -> None:
