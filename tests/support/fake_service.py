@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from quikapp_ml.api.app import create_app
+from quikapp_ml.api.experiment_schemas import EXAMPLES
 from quikapp_ml.entities.activities import Activity
 from quikapp_ml.entities.decisions import (
     Evidence,
@@ -28,6 +29,7 @@ from quikapp_ml.entities.decisions import (
     Span,
 )
 from quikapp_ml.entities.events import parse_event
+from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
 from quikapp_ml.entities.questions import (
     Feedback,
     RankQuestion,
@@ -57,6 +59,7 @@ from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
 from quikapp_ml.stores.registry.memory import MemoryRegistry
+from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentRecord
 from quikapp_ml.stores.state.memory import MemoryControlState
 from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle
@@ -198,6 +201,54 @@ class FakeDecisions:
         return Recorded.from_row(row)
 
 
+class FakeExperiments:
+    """One experiment, whatever it is called and whatever is done to it."""
+
+    fallbacks = 2
+    failures = 1
+
+    def __init__(self) -> None:
+        now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+        spec = EXAMPLES["ExperimentSpec"]
+        self.record = ExperimentRecord("better-ranks", spec, "running", "local", now, now, 2, started_at=now)
+        self.done: list[tuple[Any, ...]] = []
+        self.failure: Exception | None = None
+
+    def all(self) -> list[ExperimentRecord]:
+        return [self.record]
+
+    def get(self, name: str) -> ExperimentRecord:
+        return self._noted("get", name)
+
+    def create(self, spec: ExperimentSpec, by: str) -> ExperimentRecord:
+        return self._noted("create", spec.name, by)
+
+    def change(self, name: str, spec: ExperimentSpec, by: str) -> ExperimentRecord:
+        return self._noted("change", name, spec.name, by)
+
+    def start(self, name: str, by: str) -> ExperimentRecord:
+        return self._noted("start", name, by)
+
+    def stop(self, name: str, by: str) -> ExperimentRecord:
+        return self._noted("stop", name, by)
+
+    def decide(self, name: str, decision: ExperimentDecision, by: str) -> ExperimentRecord:
+        return self._noted("decide", name, decision.variant, by)
+
+    def history(self, name: str) -> list[ExperimentChange]:
+        record = self._noted("history", name)
+        return [ExperimentChange(record.name, 1, "create", "local", record.created_at, {}, {"state": "draft"})]
+
+    def follow(self) -> None:
+        self.done.append(("follow",))
+
+    def _noted(self, *what: Any) -> ExperimentRecord:
+        if self.failure:
+            raise self.failure
+        self.done.append(what)
+        return self.record
+
+
 class FakeService:
     """What the HTTP door sees, without anything behind it."""
 
@@ -209,8 +260,8 @@ class FakeService:
         self.models = FakeModels()
         self.spool = FakeSpool()
         self.lake_writer = FakeLakeWriter()
-        self.ledger = FakeLedger()
-        self.decisions = FakeDecisions()
+        self.ledger, self.decisions = FakeLedger(), FakeDecisions()
+        self.experiments = FakeExperiments()
         self.health = FakeHealth()
         state = MemoryControlState()
         self.state = state
@@ -236,6 +287,10 @@ class FakeService:
         self.moderation = Moderation(state.moderation, Workspace(), self.features, Campaigns(), lambda: 1_795_000_060.0)
         self.life: list[str] = []
         self.start_failure: Exception | None = None
+
+    @property
+    def experiment_desk(self) -> Any:
+        return self.experiments
 
     def start(self) -> None:
         self.life.append("start")

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
@@ -17,6 +18,7 @@ from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
 from quikapp_ml.api.routes import (
     decisions,
     events,
+    experiments,
     features,
     feedback,
     health,
@@ -34,6 +36,7 @@ from quikapp_ml.api.telemetry import Telemetry
 from quikapp_ml.databricks_api import HOT_ROUTES
 from quikapp_ml.databricks_api import ROUTES as WORKSPACE_ROUTES
 from quikapp_ml.databricks_api.guard import AccessGuard
+from quikapp_ml.databricks_api.routing import WorkspaceRoute
 from quikapp_ml.databricks_api.sharing import routes as sharing
 from quikapp_ml.errors import QuikAppMLError
 
@@ -53,6 +56,7 @@ ROUTERS = (
     decisions.router,
     policies.router,
     review.router,
+    experiments.router,
     health.router,
     metrics.router,
     sharing.router,
@@ -63,6 +67,7 @@ TAGS = [
     {"name": "events", "description": "What happens in the chat."},
     {"name": "answers", "description": "What the service makes of it."},
     {"name": "moderation", "description": "What is done with spam, and by whom."},
+    {"name": "experiments", "description": "Models, policies and parameters tried against each other."},
     {"name": "health", "description": "How the service is."},
 ]
 
@@ -107,10 +112,21 @@ def build_app(open_service: Callable[[], Service]) -> FastAPI:
     app.state.telemetry = telemetry
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes[:0] = HOT_ROUTES
+    app.router.routes[:0] = [*HOT_ROUTES, *_plain_answers()]
     app.router.routes.extend(WORKSPACE_ROUTES)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
+
+
+def _plain_answers() -> list[WorkspaceRoute]:
+    """The routes that are asked most, once more without what FastAPI does around a handler; its own stay for /docs."""
+    routers = (events.router, spam.router, recommendations.router, rank.router, sentiment.router)
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return [
+        WorkspaceRoute(route.path, route.endpoint, methods=["POST"])
+        for route in routes
+        if route.methods == {"POST"} and "{" not in route.path
+    ]
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.ledger_archive import Recorded
@@ -149,6 +150,21 @@ class Decisions(Protocol):
         """One of them."""
 
 
+class FollowsExperiments(Protocol):
+    """Running experiments at work."""
+
+    @property
+    def fallbacks(self) -> int:
+        """Answers that were control's because their variant could not give them."""
+
+    @property
+    def failures(self) -> int:
+        """Failures of experiments that did not reach an answer."""
+
+    def follow(self) -> None:
+        """Let what was changed hold now; never raises."""
+
+
 class Health(Protocol):
     """What is known of the state of the service; never waits."""
 
@@ -198,6 +214,10 @@ class Service(Protocol):
     def unity(self) -> UnityCatalog: ...  # noqa: D102
     @property
     def moderation(self) -> Moderation: ...  # noqa: D102
+    @property
+    def experiments(self) -> FollowsExperiments: ...  # noqa: D102
+    @property
+    def experiment_desk(self) -> ExperimentDesk: ...  # noqa: D102
     @property
     def decisions(self) -> Decisions: ...  # noqa: D102
 

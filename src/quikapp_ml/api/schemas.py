@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Discriminator, TypeAdapter
 
+from quikapp_ml.api.experiment_schemas import EXAMPLES, EXPERIMENT_ANSWERS, EXPERIMENT_OPERATIONS, EXPERIMENT_QUESTIONS
 from quikapp_ml.api.feature_schemas import OnlineFeaturesQuestion
 from quikapp_ml.entities.decisions import RankAnswer, Receipt, RecommendationAnswer, SentimentAnswer, SpamAnswer
 from quikapp_ml.entities.events import Event
@@ -213,6 +214,10 @@ OPERATIONS: dict[str, Operation] = {
         {"resolution": "release", "user_id": "user-123", "comment": "an ordinary offer of a colleague"},
         (*_POST_ERRORS, 403, 404, 409),
     ),
+    **{
+        name: Operation(summary, answer, status, body, EXAMPLES.get(body), errors)
+        for name, summary, answer, status, body, errors in EXPERIMENT_OPERATIONS
+    },
     "health": Operation("Health", "HealthReport"),
     "live": Operation("Is the process there?", "HealthState"),
     "ready": Operation("May requests be sent here?", "HealthState"),
@@ -274,6 +279,7 @@ def component_schemas() -> dict[str, Any]:
         SpamPolicyChange,
         SpamPolicyFields,
         ReviewResolution,
+        *EXPERIMENT_QUESTIONS,
     )
     answered = (
         RecommendationAnswer,
@@ -290,6 +296,7 @@ def component_schemas() -> dict[str, Any]:
         DryRunAnswer,
         ReviewList,
         ReviewResolved,
+        *EXPERIMENT_ANSWERS,
         HealthReport,
         HealthState,
         ErrorAnswer,

@@ -93,6 +93,9 @@ class _ServiceNumbers(Collector):
         yield _gauge("lake_writer_failing", "1 while the tables do not take rows.", int(writer.last_error is not None))
         yield _counter("decisions_recorded", "Decisions written down.", ledger.recorded)
         yield _counter("decisions_lost", "Decisions that could not be written down.", ledger.lost)
+        tried = self._service.experiments
+        yield _counter("experiment_fallbacks", "Answers by control in place of a variant.", tried.fallbacks)
+        yield _counter("experiment_failures", "Failures of experiments that reached no answer.", tried.failures)
         yield _counter("model_swaps", "Model versions that took another's place.", models.swaps)
         yield _counter("model_failures", "Model versions that could not be loaded.", models.failures)
         yield _gauge("ready", "1 when questions can be answered.", int(self._service.health.is_ready()))

@@ -10,6 +10,7 @@ from quikapp_ml import __version__
 from quikapp_ml.cli import (
     decisions,
     endpoints,
+    experiments,
     features,
     importing,
     models,
@@ -49,6 +50,7 @@ app.add_typer(shares.app, name="shares")
 app.add_typer(shares.recipients, name="recipients")
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(endpoints.app, name="endpoints")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(tokens.app, name="tokens")
 app.command("doctor")(serving.doctor)
 app.command("env")(serving.env)

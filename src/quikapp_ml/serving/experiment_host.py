@@ -147,6 +147,14 @@ class ExperimentHost:
                     running[one.spec.subject].append(one)
             self._running = dict(running)
 
+    def follow(self) -> None:
+        """`refresh`, where the next one by the clock will do when this one fails."""
+        try:
+            self.refresh()
+        except Exception:  # whatever a store raises: what is known goes on
+            self._failures += 1
+            logger.exception("running experiments cannot be read; those known go on")
+
     def choose(self, subject: Subject, asker: Asker) -> Choice:
         """How to answer this question. Never raises."""
         running = self._running.get(subject)
@@ -229,9 +237,5 @@ class ExperimentHost:
 
     def _poll(self) -> None:
         while not self._closing.is_set():
-            try:
-                self.refresh()
-            except Exception:  # the thread must outlive whatever a store raises
-                self._failures += 1
-                logger.exception("running experiments cannot be read; those known go on")
+            self.follow()
             self._closing.wait(self._poll_seconds)

@@ -1,7 +1,7 @@
 """Experiments steered: drawn up, started, stopped, decided. What is running is kept apart from what is changed."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,38 @@ _NEXT_STEP = {
     ExperimentState.STOPPED: "decide it, or draw up another one",
     ExperimentState.DECIDED: "draw up another one",
 }
+
+
+@dataclass(frozen=True)
+class ExperimentShown:
+    """An experiment with where it stands."""
+
+    name: str
+    state: ExperimentState
+    spec: ExperimentSpec
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+    revision: int
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    decided_at: datetime | None = None
+    decision: ExperimentDecision | None = None
+
+
+@dataclass(frozen=True)
+class ExperimentList:
+    """Experiments by name."""
+
+    experiments: Sequence[ExperimentShown]
+
+
+@dataclass(frozen=True)
+class ExperimentHistory:
+    """Changes of one experiment, the oldest first."""
+
+    name: str
+    changes: Sequence[ExperimentChange]
 
 
 class ExperimentDesk:
@@ -120,6 +152,12 @@ class ExperimentDesk:
                 )
             if tried.alias is not None and self._registry.by_alias(name, tried.alias) is None:
                 raise NotFound(f"variant {variant.name!r} names alias {tried.alias!r}, which {name!r} does not have")
+
+
+def shown(record: ExperimentRecord) -> ExperimentShown:
+    """As it is told."""
+    values = {**vars(record), "state": ExperimentState(record.state), "spec": record.spec}
+    return ExperimentShown(**{**values, "decision": record.decision or None})
 
 
 def spec_of(record: ExperimentRecord) -> ExperimentSpec:
