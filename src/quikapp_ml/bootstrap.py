@@ -26,18 +26,14 @@ from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiment_host import ExperimentHost
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import FeedbackIntake
-from quikapp_ml.serving.health import (
-    Checks,
-    DatabricksProbe,
-    HealthMonitor,
-    count_champions,
-)
+from quikapp_ml.serving.health import Checks, DatabricksProbe, HealthMonitor, count_champions
 from quikapp_ml.serving.intake import EventIntake
 from quikapp_ml.serving.invocation_log import InvocationLog
 from quikapp_ml.serving.lake_writer import LakeWriter
 from quikapp_ml.serving.ledger_archive import DecisionArchive
 from quikapp_ml.serving.loading import ModelHost
 from quikapp_ml.serving.local_token import keep_local_token, local_user
+from quikapp_ml.serving.mlflow_ui import MlflowUi
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.serving.payload_log import PayloadLog
@@ -80,9 +76,7 @@ def starter_folders() -> dict[str, Path]:
 
 def open_model_registry(settings: Settings) -> ModelRegistry:
     """The registry of the settings; MLflow is imported by its first use."""
-    return open_registry(
-        settings.mlflow_uri, settings.tracking_experiment, settings.home / "mlartifacts"
-    )
+    return open_registry(settings.mlflow_uri, settings.tracking_experiment, settings.home / "mlartifacts")
 
 
 def open_bundle(file: Path | None = None, target: str | None = None) -> Bundle:
@@ -91,22 +85,13 @@ def open_bundle(file: Path | None = None, target: str | None = None) -> Bundle:
 
 
 def open_job_runner(
-    settings: Settings,
-    environment: Mapping[str, str],
-    bundle: Bundle,
-    on_progress: Progress,
+    settings: Settings, environment: Mapping[str, str], bundle: Bundle, on_progress: Progress
 ) -> JobRunner:
     """What runs jobs here, of the bundle and of clients; records go to the control state, logs to the home."""
     Home(settings.home)
     state = open_state(settings.control_state_url)
     jobs = JobCatalog(bundle, state.jobs)
-    return JobRunner(
-        jobs,
-        state.job_runs,
-        settings.home / RUNS_FOLDER,
-        environment,
-        Watch(on_progress),
-    )
+    return JobRunner(jobs, state.job_runs, settings.home / RUNS_FOLDER, environment, Watch(on_progress))
 
 
 class Service:
@@ -115,9 +100,7 @@ class Service:
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         self.settings = settings
         self._is_started = False
-        self._registering = threading.Thread(
-            target=self._register_starters, name="register-starters", daemon=True
-        )
+        self._registering = threading.Thread(target=self._register_starters, name="register-starters", daemon=True)
         self.home = Home(settings.home)
         self._closing = ExitStack()
         self.home.lock()
@@ -146,13 +129,7 @@ class Service:
         self.workspace = Workspace()
         self.features = OnlineFeatures()
         self.campaigns = Campaigns()
-        self.intake = EventIntake(
-            self.spool,
-            self.online,
-            self.workspace,
-            self.features,
-            self.campaigns.witness,
-        )
+        self.intake = EventIntake(self.spool, self.online, self.workspace, self.features, self.campaigns.witness)
         self.lake_writer = LakeWriter(
             self.spool, self.lake, (EVENTS, DECISIONS, FEEDBACK), self.intake.persist, settings.lake_flush_seconds,
             inference_table,
@@ -160,41 +137,25 @@ class Service:
 
     def _open_questions(self) -> None:
         settings = self.settings
-        self.ledger = DecisionLedger(
-            self.spool, self.home.secret(), sampling=settings.ledger_shares
-        )
+        self.ledger = DecisionLedger(self.spool, self.home.secret(), sampling=settings.ledger_shares)
         self.decisions = DecisionArchive(self.lake, self.spool)
         records = self.state.moderation
-        self.moderation = Moderation(
-            records, self.workspace, self.features, self.campaigns, time.time
-        )
+        self.moderation = Moderation(records, self.workspace, self.features, self.campaigns, time.time)
         self.feedback = FeedbackIntake(self.spool, self.ledger, self.moderation)
         self.models = ModelHost(
-            self.registry,
-            starter_folders(),
-            MODEL_CLASSES,
-            settings.home / "models",
-            settings.alias_poll_seconds,
+            self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds
         )
         self.experiments = ExperimentHost(
-            self.state.experiments,
-            self.registry,
-            MODEL_CLASSES,
-            self.workspace,
-            settings.alias_poll_seconds,
+            self.state.experiments, self.registry, MODEL_CLASSES, self.workspace, settings.alias_poll_seconds
         )
-        self.experiment_desk = ExperimentDesk(
-            self.state.experiments, self.registry, lambda: datetime.now(UTC)
-        )
+        self.experiment_desk = ExperimentDesk(self.state.experiments, self.registry, lambda: datetime.now(UTC))
         models = ModelChoice(self.models, self.experiments)
         parts = (models, self.ledger, self.workspace, self.features, time.time)
         self.recommendations = RecommendationService(*parts)
         self.ranking = RankingService(*parts)
         self.spam = SpamService(*parts, self.moderation)
         self.sentiment = SentimentService(models, self.ledger, time.time)
-        self.online_features = OnlineFeatureService(
-            self.features, self.online, self.registry, time.time
-        )
+        self.online_features = OnlineFeatureService(self.features, self.online, self.registry, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
 
     def _open_workspace(self) -> None:
@@ -203,12 +164,8 @@ class Service:
         self.access = AccessGate(self.state.tokens, local_user())
         self.audit = AuditTrail(self.state.audit, self.lake, self.home.secret())
         places = Places(str(settings.lake_path), str(settings.home))
-        self.unity = open_unity_catalog(
-            self.state, self.lake, self.registry, places, local_user()
-        )
-        self.statements, close_statements = open_statements(
-            self.unity, settings.spark_remote, self.audit
-        )
+        self.unity = open_unity_catalog(self.state, self.lake, self.registry, places, local_user())
+        self.statements, close_statements = open_statements(self.unity, settings.spark_remote, self.audit)
         self._closing.callback(close_statements)
         log = InvocationLog(PayloadLog(self.spool, self.home.secret()), self.ledger)
         self.endpoints = EndpointHost(
@@ -218,16 +175,13 @@ class Service:
 
     def _open_monitors(self) -> None:
         spark = self.settings.spark_remote
-        self.monitors = MonitorHost(
-            self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next
-        )
+        settings = self.settings
+        self.mlflow_ui = MlflowUi(settings.mlflow_uri, settings.home, lambda: not self._registering.is_alive())
+        self._closing.callback(self.mlflow_ui.close)
+        self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
 
     def _checks(self) -> Checks:
-        production = [
-            name
-            for name, folder in starter_folders().items()
-            if read_metadata(folder).alias == CHAMPION
-        ]
+        production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]
         return Checks(
             workspace_answers=self._workspace_probe(),
             feature_store_answers=self.online.answers,
@@ -243,32 +197,18 @@ class Service:
         """Without a Databricks host the workspace is this service: its tables and its registry."""
         settings = self.settings
         if settings.databricks_host:
-            probe = DatabricksProbe(
-                settings.databricks_host, settings.databricks_token.get_secret_value()
-            )
+            probe = DatabricksProbe(settings.databricks_host, settings.databricks_token.get_secret_value())
             self._closing.callback(probe.close)
             return probe
         return lambda: self._has_events and self.models.follows_registry
 
     def _open_jobs(self, environment: Mapping[str, str]) -> None:
-        command = (
-            sys.executable,
-            "-m",
-            "quikapp_ml.cli",
-            "pipeline",
-            "run",
-            "--trigger",
-            "schedule",
-        )
+        command = (sys.executable, "-m", "quikapp_ml.cli", "pipeline", "run", "--trigger", "schedule")
         folder = self.settings.home / RUNS_FOLDER
         self.jobs = JobCatalog(open_bundle(), self.state.jobs)
-        self.job_runs = BackgroundRuns(
-            self.jobs, self.state.job_runs, folder, environment
-        )
+        self.job_runs = BackgroundRuns(self.jobs, self.state.job_runs, folder, environment)
         self._closing.callback(self.job_runs.close)
-        self.scheduler = Scheduler(
-            self.jobs.schedules, lambda job: (*command, job), environment, folder
-        )
+        self.scheduler = Scheduler(self.jobs.schedules, lambda job: (*command, job), environment, folder)
 
     # --- its life
 
@@ -293,23 +233,15 @@ class Service:
             self.intake.recover()
         else:
             self.online.clear(keep=self._to_keep())
-            written = (
-                self.lake.transaction_number(EVENTS.name, self.spool.writer_id)
-                if self._has_events
-                else None
-            )
+            written = self.lake.transaction_number(EVENTS.name, self.spool.writer_id) if self._has_events else None
             self.intake.rebuild(ordered_events(self.lake), written or 0)
-            self.online.write(
-                {DEFINITIONS: dict.fromkeys(self.features.NAMESPACES, b"")}
-            )
+            self.online.write({DEFINITIONS: dict.fromkeys(self.features.NAMESPACES, b"")})
         self.lake_writer.start()
         self._closing.callback(self.lake_writer.close)
 
     def _has_whole_state(self) -> bool:
         """Not in a new home, after the store was lost or put back from an older copy, nor when views have changed."""
-        return self._goes_on() and None not in self.online.get(
-            DEFINITIONS, self.features.NAMESPACES
-        )
+        return self._goes_on() and None not in self.online.get(DEFINITIONS, self.features.NAMESPACES)
 
     def _goes_on(self) -> bool:
         """Whether the store is the one that this home left: of an older copy, nothing holds."""
@@ -353,17 +285,11 @@ class Service:
         try:
             if register_starters(self.registry, starter_folders(), MODEL_CLASSES):
                 self.models.refresh()
-        except (
-            Exception
-        ):  # the starters answer all the same, and the next start tries again
-            logger.exception(
-                "the starter models could not be registered; they answer from the package"
-            )
+        except Exception:  # the starters answer all the same, and the next start tries again
+            logger.exception("the starter models could not be registered; they answer from the package")
 
 
-def open_service(
-    settings: Settings, environment: Mapping[str, str] | None = None
-) -> Service:
+def open_service(settings: Settings, environment: Mapping[str, str] | None = None) -> Service:
     """Open the home of the settings and wire the service; `environment` is passed on to scheduled jobs.
 
     Raises HomeInUse when another process owns the home, StorageFailed when it cannot be written.
