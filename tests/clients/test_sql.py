@@ -43,3 +43,10 @@ def test_large_answers_come_in_chunks_of_arrow(found: dict[str, Any]) -> None:
 
 def test_statements_are_ended(found: dict[str, Any]) -> None:
     assert found["canceled"] == ["CANCELED", "CANCELED"] and found["missing"] == "RESOURCE_DOES_NOT_EXIST"
+
+
+def test_the_sql_connector_speaks_thrift(client: Any) -> None:
+    found = client("sql_connector.py")
+    assert found["row"] == ["user-1", [0.5, 1.0]] and found["described"] == ["embedding", "array"]
+    assert found["placed"] == 1 and found["many"] == [1_000, 199_000]
+    assert "tour_vectors" in found["tables"] and "TABLE_OR_VIEW_NOT_FOUND" in found["refused"]

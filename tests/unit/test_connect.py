@@ -41,6 +41,35 @@ def test_a_workspace_is_asked_at_its_host(tmp_path: Path) -> None:
     assert (client.config.host, client.config.auth_type) == ("http://127.0.0.1:9", "pat")
 
 
+PATH = "/sql/1.0/warehouses/abc"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("https://adb-123456789.7.azuredatabricks.net", {"server_hostname": "adb-123456789.7.azuredatabricks.net"}),
+        ("adb-123456789.7.azuredatabricks.net", {"server_hostname": "adb-123456789.7.azuredatabricks.net"}),
+        ("https://dbc-a1b2.cloud.databricks.com/", {"server_hostname": "dbc-a1b2.cloud.databricks.com"}),
+        ("https://123456.7.gcp.databricks.com", {"server_hostname": "123456.7.gcp.databricks.com"}),
+        ("https://proxy.example:8443", {"server_hostname": "proxy.example", "_port": 8443}),
+        (
+            "http://127.0.0.1:5008",
+            {"server_hostname": "127.0.0.1", "_connection_uri": f"http://127.0.0.1:5008{PATH}"},
+        ),
+    ],
+)
+def test_a_warehouse_is_found_on_every_cloud_and_on_this_machine(host: str, expected: dict[str, object]) -> None:
+    given = connect.sql_address(host, PATH.removeprefix("/"))
+    seconds = given.pop("_socket_timeout")
+    assert seconds == connect.SQL_SECONDS
+    assert given == {"http_path": PATH, "enable_telemetry": False, **expected}
+
+
+def test_sql_needs_a_workspace_too(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="quikapp-ml serve"):
+        connect.sql_connection(settings(tmp_path))
+
+
 def test_without_a_host_and_a_running_service_there_is_no_workspace(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="quikapp-ml serve"):
         connect.workspace_client(settings(tmp_path))
