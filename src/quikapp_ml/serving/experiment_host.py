@@ -18,13 +18,13 @@ from quikapp_ml.entities.experiments import (
     Subject,
     TriedVariant,
 )
-from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.errors import InvalidInput, NotFound, Unavailable
 from quikapp_ml.experiments.assignment import Split, Why
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
 from quikapp_ml.serving.experiments import spec_of, split_of
 from quikapp_ml.serving.loading import Loaded
-from quikapp_ml.serving.replay_models import PinnedModels
+from quikapp_ml.serving.replay_models import Pinned, PinnedModels
 from quikapp_ml.stores.registry.base import ModelRegistry
 from quikapp_ml.stores.state.experiments import ExperimentRecords
 
@@ -101,6 +101,7 @@ class ExperimentHost:
         self._poll_seconds = poll_seconds
         self._running: Mapping[str, Sequence[_Running]] = {}
         self._told: dict[str, str] = {}
+        self._refused: set[tuple[str, int]] = set()
         self._fallbacks = 0
         self._failures = 0
         self._refreshing = Lock()
@@ -213,15 +214,26 @@ class ExperimentHost:
     def _loaded(self, spec: ExperimentSpec, variant: TriedVariant) -> Loaded | None:
         if variant.model is None:
             return None
-        name, tried = SUBJECT_MODELS[spec.subject], variant.model
+        name, tried, who = SUBJECT_MODELS[spec.subject], variant.model, f"{spec.name}/{variant.name}"
         try:
             number = tried.version if tried.version is not None else self._number_of(name, str(tried.alias))
-            pinned = self._models.by_number(name, number)
+            pinned = None if (name, number) in self._refused else self._pinned(name, number)
         except Exception as error:  # noqa: BLE001 a damaged version can fail in any way; its units get control
-            self._tell(f"{spec.name}/{variant.name}", f"cannot answer, its units get control: {error!r}")
+            self._tell(who, f"cannot answer, its units get control: {error!r}")
             return None
-        self._told.pop(f"{spec.name}/{variant.name}", None)
+        if pinned is None:
+            return None
+        self._told.pop(who, None)
         return Loaded(pinned.model, pinned.ref, pinned.number, tried.alias)
+
+    def _pinned(self, name: str, number: int) -> Pinned:
+        try:
+            return self._models.by_number(name, number)
+        except Unavailable:
+            raise
+        except Exception:
+            self._refused.add((name, number))  # it will not get better: it is not fetched again
+            raise
 
     def _number_of(self, name: str, alias: str) -> int:
         found = self._registry.by_alias(name, alias)

@@ -98,7 +98,11 @@ class PinnedModels:
         name, number = version.name, version.number
 
         def load() -> Pinned:
-            model = self._classes[name].load(self._registry.fetch(name, number, self._place()))
+            folder = self._registry.fetch(name, number, self._place())
+            try:
+                model = self._classes[name].load(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)  # it is in memory now, or will never be
             return Pinned(model, ModelRef(name, version.semantic_version), number)
 
         pinned: Pinned = self._remembered(("number", name, str(number)), load)
