@@ -65,8 +65,9 @@ def test_an_item_is_resolved_once(state: ControlState) -> None:
     reviews = state.moderation.reviews
     reviews.add([ITEM])
     done = replace(
-        ITEM, status=ReviewStatus.RELEASED, resolved_by="ada", resolved_at=LATER, appeal="it is mine", appealed_at=NOW
-    )
+        ITEM, status=ReviewStatus.RELEASED, resolved_by="ada", resolved_at=LATER, appeal="it is mine", appealed_at=NOW,
+        reporters=("a", "b"),
+    )  # fmt: skip
     reviews.replace(ITEM, done)
     assert reviews.get("d-1") == done
     assert reviews.find(ReviewFilter(), 10) == []

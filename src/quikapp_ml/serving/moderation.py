@@ -145,7 +145,7 @@ class Moderation:
         if voice is not None and voice.is_moderator and feedback.action != "reported":
             self._settle(item, voice, feedback.action, feedback.comment or "")
         elif _IS_SPAM[feedback.action]:
-            self.queue.report(self.queue.ensure(item))
+            self.queue.report(self.queue.ensure(item), voice.user_id if voice else "")
         if voice is not None:
             self._correct(item, voice, feedback.action, feedback_id)
 

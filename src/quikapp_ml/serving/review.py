@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from quikapp_ml.entities.decisions import Evidence
@@ -25,6 +26,7 @@ QUEUED_ACTIONS = frozenset({"flag", "throttle", "hold"})
 WRITE_SECONDS = 0.5
 MAX_WAITING = 10_000
 MAX_KEPT = 50_000
+MAX_REPORTERS = 100
 KEPT_FOR = timedelta(days=90)
 _TIDY_EVERY = 7_200
 """Writings between two times that the store is tidied: an hour."""
@@ -124,9 +126,11 @@ class ReviewQueue:
         self.flush()
         return self._store.get(decision_id)
 
-    def report(self, item: ReviewItem) -> None:
-        """Note that somebody reported it; what was resolved stays so."""
-        self._store.replace(item, replace(item, reported=item.reported + 1))
+    def report(self, item: ReviewItem, user_id: str) -> None:
+        """Note that somebody reported it, each person once; what was resolved stays so."""
+        reporter = blake2b(user_id.encode(), digest_size=8).hexdigest()
+        if reporter not in item.reporters and len(item.reporters) < MAX_REPORTERS:
+            self._store.replace(item, replace(item, reporters=(*item.reporters, reporter)))
 
     def appeal(self, item: ReviewItem, text: str) -> None:
         """Its author disagrees: it waits again, for a moderator's second look."""
@@ -217,7 +221,7 @@ def line_of(item: ReviewItem, now: datetime) -> ReviewLine:
         decided_at=item.decided_at,
         age_seconds=round((now - item.decided_at).total_seconds(), 3),
         status=str(item.status),
-        reported=item.reported,
+        reported=len(item.reporters),
         workspace_id=item.workspace or None,
         channel_id=item.channel or None,
         campaign_id=item.campaign_id or None,

@@ -4,6 +4,8 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quikapp_ml.entities.decisions import SpamAnswer
 from quikapp_ml.entities.questions import Feedback, SpamQuestion
@@ -72,6 +74,16 @@ def adds_up(answer: SpamAnswer) -> bool:
     return abs(answer.bias + sum(item.weight for item in answer.evidence) - answer.logit) < 1e-9
 
 
+def _corrected() -> Office:
+    office = Office()
+    office.resolve(office.check(TEXT), "release")
+    return office
+
+
+CORRECTED = _corrected()
+SIGNS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+
+
 def test_what_is_held_waits_and_a_dry_run_does_not() -> None:
     office = Office()
     held = office.check(TEXT)
@@ -109,13 +121,14 @@ def test_a_removal_makes_spam_of_nearly_the_same_text() -> None:
 def test_people_nudge_and_cannot_flip() -> None:
     office = Office()
     before = office.check(PLAIN)
-    for user_id in ("bob", "cid", "dan", "eve", "nobody"):
+    for user_id in ("bob", "cid", "dan", "eve", "nobody", "bob", "bob"):
         office.say(before, "spam", user_id)
     after = office.check(PLAIN)
     assert before.logit < after.logit <= before.logit + 1.5 + 1e-9
     assert not after.is_spam
     assert adds_up(after)
-    assert office.moderation.queue.get(before.decision_id).reported == 5
+    (line,) = office.moderation.queue.find(ReviewFilter(), 10).items
+    assert line.reported == 5
 
 
 def test_newcomers_strangers_and_authors_count_nothing() -> None:
@@ -207,6 +220,17 @@ def test_the_policy_of_the_channel_holds_and_is_named() -> None:
     assert (exempt.action, exempt.policy_rule, exempt.is_spam) == ("allow", "exempt_roles", True)
     assert [decision.policy_version for decision in office.ledger.decisions] == ["spam-1", "spam-1"]
     assert office.spam.check(SpamQuestion(content=TEXT, user_id="mal")).policy_version == "spam-0"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(SIGNS, max_size=120), st.sampled_from(["ann", "mal", "bob"]))
+def test_whatever_is_asked_all_adds_up_and_lies_in_the_text(text: str, user_id: str) -> None:
+    for content in (text, f"{TEXT} {text}"):
+        answer = CORRECTED.check(content, user_id)
+        assert adds_up(answer)
+        spans = [span for item in answer.evidence for span in item.spans]
+        assert all(0 <= span.start < span.end <= len(content) for span in spans)
+        assert CORRECTED.check(content, user_id, dry_run=True).logit == answer.logit
 
 
 def test_a_kept_decision_gives_the_same_answer_again() -> None:

@@ -15,6 +15,7 @@ from quikapp_ml.models.behaviour import AUTHOR_FEATURES
 from quikapp_ml.models.sentiment import SentimentClassifier
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.spam import SpamService, check_by_rules
+from quikapp_ml.serving.spam_pace import SLOW_IN_A_ROW
 from quikapp_ml.serving.spam_rules import RULES, RULES_BIAS
 from support.chats import Chat, Ledger, OneModel, moderation_of
 from support.spam_models import BIAS, spam_model
@@ -167,6 +168,15 @@ def test_without_the_model_rules_answer_and_say_so(model: Model | None) -> None:
     assert all(text[span.start : span.end].strip() for item in answer.evidence for span in item.spans)
     assert adds_up(answer)
     assert set(answer.abuse) == {"offensive", "hate"}
+
+
+def test_a_model_that_is_too_slow_is_left_alone_and_rules_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quikapp_ml.serving.spam_pace.SLOW_SECONDS", 0.0)
+    checker, ledger = service(office())
+    question = SpamQuestion(content="an offer", user_id="ann")
+    answers = [checker.check(question) for _ in range(SLOW_IN_A_ROW + 1)]
+    assert [answer.degraded for answer in answers] == [False] * SLOW_IN_A_ROW + [True]
+    assert (answers[-1].model.version, ledger.decisions[-1].degraded) == ("rules", True)
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ class ReviewItem:
     campaign_id: str = ""
     fingerprint: bytes = b""
     hosts: tuple[str, ...] = ()
-    reported: int = 0
-    """How many people reported it."""
+    reporters: tuple[str, ...] = ()
+    """Hashes of the people who reported it."""
     appeal: str = ""
     appealed_at: datetime | None = None
     status: ReviewStatus = ReviewStatus.OPEN

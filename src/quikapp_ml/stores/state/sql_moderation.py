@@ -51,7 +51,7 @@ _reviews = sa.Table(
     sa.Column("campaign_id", sa.String(64), nullable=False),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False),
     sa.Column("hosts", sa.JSON, nullable=False),
-    sa.Column("reported", sa.Integer, nullable=False),
+    sa.Column("reporters", sa.JSON, nullable=False),
     sa.Column("appeal", sa.Text, nullable=False),
     sa.Column("appealed_at", UtcTime),
     sa.Column("status", sa.String(32), nullable=False),
@@ -241,11 +241,13 @@ def _found(connection: sa.Connection, decision_id: str) -> ReviewItem | None:
 
 def _item_row(item: ReviewItem) -> dict[str, Any]:
     evidence = [dict(each) for each in item.evidence]
-    return {**vars(item), "evidence": evidence, "hosts": list(item.hosts), "status": str(item.status)}
+    lists = {"evidence": evidence, "hosts": list(item.hosts), "reporters": list(item.reporters)}
+    return {**vars(item), **lists, "status": str(item.status)}
 
 
 def _item(row: sa.RowMapping) -> ReviewItem:
-    return ReviewItem(**{**row, "hosts": tuple(row["hosts"]), "status": ReviewStatus(row["status"])})
+    tuples = {"hosts": tuple(row["hosts"]), "reporters": tuple(row["reporters"])}
+    return ReviewItem(**{**row, **tuples, "status": ReviewStatus(row["status"])})
 
 
 def _wanted(wanted: ReviewFilter) -> list[sa.ColumnElement[bool]]:
