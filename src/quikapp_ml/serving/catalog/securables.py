@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import RLock
 from typing import Any
 from urllib.parse import urlparse
@@ -157,6 +158,7 @@ class Securables:
             roots = [folder_of_url(_location(each)).resolve() for each in guarded if _is_folder(each)]
             if any(place.is_relative_to(each) or each.is_relative_to(place) for each in roots):
                 raise InvalidInput(f"storage_location {location[:200]!r} overlaps with the folders of this service")
+            _make_folder(place, location)
         elif any(url.startswith(each.rstrip("/") + "/") or url == each for each in guarded if not _is_folder(each)):
             raise InvalidInput(f"storage_location {location[:200]!r} is inside the lake")
         return url
@@ -205,6 +207,13 @@ def _location(given: str) -> str:
     if path is None or not path.is_absolute() or "\0" in given or ".." in path.parts:
         raise InvalidInput(f"storage_location {given[:200]!r} must be file:///folder or a URL of {', '.join(SCHEMES)}")
     return path.as_uri()
+
+
+def _make_folder(place: Path, location: str) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(f"storage_location {location[:200]!r} cannot be used: {error.strerror}") from error
 
 
 def _is_folder(url: str) -> bool:

@@ -133,7 +133,9 @@ def test_an_external_table_is_only_for_administrators_and_never_inside_the_home(
     with pytest.raises(PermissionDenied, match="administrator"):
         make(unity, ANN, "quikapp_ml.default", "e", str(outside))
     inside = unity.securables.root().url("bronze", "events")
-    for wrong in (inside, tmp_path.as_uri(), "/", "relative", "http://elsewhere/x", f"{outside}/../höme/lakehouse/x"):
+    (tmp_path / "file").touch()
+    ways = (tmp_path.as_uri(), "/", "relative", "http://elsewhere/x", f"{outside}/../höme/lakehouse/x")
+    for wrong in (inside, *ways, f"{tmp_path}/file/x"):
         with pytest.raises(InvalidInput):
             make(unity, ROOT, "quikapp_ml.default", "e", wrong)
     name = make(unity, ROOT, "quikapp_ml.default", "e", outside.as_uri())
