@@ -60,3 +60,20 @@ def test_what_was_said_outlives_a_restart_and_reaches_the_tables(tmp_path: Path)
     (corrected,) = corrected_checks(service.lake)
     assert (corrected.content, corrected.is_spam) == (SPAM, False)
     service.close()
+
+
+def test_what_was_checked_and_then_posted_in_many_channels_is_known(tmp_path: Path) -> None:
+    service = opened(tmp_path / "home")
+    text = "Please look at the new holiday plan and tell me by friday whether the dates suit you"
+    before = check(service, text)
+    posted = {"type": "message", "user_id": "mal", "content": text, "event_time": datetime.now(UTC).isoformat()}
+    events = [
+        {**posted, "event_id": f"e{number}", "channel_id": f"R{number}", "message_id": f"m{number}"}
+        for number in range(6)
+    ]
+    assert service.intake.accept_now(events, datetime.now(UTC)).accepted == 6
+    after = check(service, text)
+    assert {item.signal for item in after.evidence} - {item.signal for item in before.evidence} >= {
+        "channels_with_same_text"
+    }
+    service.close()
