@@ -140,7 +140,9 @@ class Service:
         self.ledger = DecisionLedger(self.spool, self.home.secret(), sampling=settings.ledger_shares)
         self.decisions = DecisionArchive(self.lake, self.spool)
         records = self.state.moderation
-        self.moderation = Moderation(records, self.workspace, self.features, self.campaigns, time.time)
+        self.moderation = Moderation(
+            records, self.workspace, self.features, self.campaigns, time.time, self.decisions.find
+        )
         self.feedback = FeedbackIntake(self.spool, self.ledger, self.moderation)
         self.models = ModelHost(
             self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds

@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
+
 from quikapp_ml.bootstrap import Service, open_service
 from quikapp_ml.entities.decisions import SpamAnswer
 from quikapp_ml.entities.questions import Feedback, SpamQuestion
@@ -60,6 +62,35 @@ def test_what_was_said_outlives_a_restart_and_reaches_the_tables(tmp_path: Path)
     (corrected,) = corrected_checks(service.lake)
     assert (corrected.content, corrected.is_spam) == (SPAM, False)
     service.close()
+
+
+def test_a_decision_of_an_earlier_run_can_still_be_corrected_and_appealed_against(tmp_path: Path) -> None:
+    service = opened(tmp_path / "home")
+    passed = check(service, f"{SPAM} hello")
+    tried = service.spam.check(SpamQuestion(content=f"{SPAM} bye", user_id="mal", dry_run=True))
+    ranked = Feedback(decision_id=passed.decision_id, action="reported", user_id="eve")
+    service.close()
+
+    service = opened(tmp_path / "home")
+    service.moderation.queue._store.erase("mal")  # as if it had never waited, and as long ago as you like
+    asyncio.run(service.feedback.accept(ranked, datetime.now(UTC)))
+    for decision_id in (passed.decision_id, tried.decision_id):
+        appeal = Feedback(decision_id=decision_id, action="appeal", user_id="mal", comment="mine")
+        asyncio.run(service.feedback.accept(appeal, datetime.now(UTC)))
+    (line,) = service.moderation.queue.find(ReviewFilter(), 10).items
+    assert (line.decision_id, line.content, line.reported, line.appeal) == (
+        passed.decision_id, f"{SPAM} hello", 1, "mine",
+    )  # fmt: skip
+    assert line.evidence == [dict(item) for item in _plain(passed)]
+    removed = ReviewResolution(resolution="release")
+    asyncio.run(service.feedback.resolve(passed.decision_id, removed, "local", datetime.now(UTC)))
+    assert check(service, f"{SPAM} hello").campaign_id == passed.campaign_id
+    assert not check(service, f"{SPAM} hello").is_spam
+    service.close()
+
+
+def _plain(answer: SpamAnswer) -> list[dict[str, object]]:
+    return orjson.loads(orjson.dumps(answer.evidence))  # type: ignore[no-any-return]
 
 
 def test_what_was_checked_and_then_posted_in_many_channels_is_known(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.fingerprint import restored
 from quikapp_ml.models.reading import reading_tokens
 from quikapp_ml.serving.campaigns import Campaigns
+from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.review import MAX_WAITING, ReviewQueue, item_of
+from quikapp_ml.serving.review_archive import item_of_record
 from quikapp_ml.serving.spam_corrections import VOTE, OnlineCorrections, remembered_from
 from quikapp_ml.serving.spam_memory import SpamMemory
 from quikapp_ml.serving.spam_policy import PolicyBook
@@ -61,11 +63,14 @@ class Moderation:
         features: OnlineFeatures,
         campaigns: Campaigns,
         clock: Callable[[], float],
+        recorded: Callable[[str], Recorded] | None = None,
     ) -> None:
+        """`recorded` finds decisions that are remembered no more."""
         self._records = records
         self._workspace = workspace
         self._features = features
         self._clock = clock
+        self._recorded = recorded
         self.campaigns = campaigns
         self.policies = PolicyBook(records.policies)
         self.corrections = OnlineCorrections()
@@ -135,7 +140,7 @@ class Moderation:
             raise PermissionDenied(f"only its author may appeal against decision {feedback.decision_id!r}")
 
     def take(self, feedback: Feedback, voice: Voice | None, feedback_id: str) -> None:
-        """Let feedback on a spam check count; on a check too long ago to be known it does nothing here."""
+        """Let feedback on a spam check count; on another decision it does nothing here."""
         item = self._find(feedback.decision_id)
         if item is None:
             return
@@ -173,6 +178,14 @@ class Moderation:
             return item_of(check)
         try:
             return self.queue.get(decision_id)
+        except NotFound:
+            return self._find_recorded(decision_id)
+
+    def _find_recorded(self, decision_id: str) -> ReviewItem | None:
+        if self._recorded is None:
+            return None
+        try:
+            return item_of_record(self._recorded(decision_id))
         except NotFound:
             return None
 
