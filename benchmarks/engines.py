@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,10 @@ def _write_events(folder: str, options: argparse.Namespace) -> None:
         lake.ensure(EVENTS)
     rng = np.random.default_rng(options.seed)
     whole = options.events + _count_new(options)
-    for first in range(0, whole, BATCH):
-        rows = _events(rng, first, min(BATCH, whole - first), whole, options.users)
+    n_batches = -(-whole // BATCH)
+    bounds = [number * whole // n_batches for number in range(n_batches + 1)]
+    for first, end in pairwise(bounds):
+        rows = _events(rng, first, end - first, whole, options.users)
         n_known = max(options.events - first, 0)
         log.append(EVENTS.name, rows.slice(0, n_known))
         new.append(EVENTS.name, rows.slice(n_known))
