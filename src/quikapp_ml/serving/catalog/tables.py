@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
 
+import pyarrow as pa
+
 from quikapp_ml.errors import AlreadyExists, FeatureDisabled, InvalidInput, NotFound
 from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.columns import Column, read_schema, schema_text
@@ -130,8 +132,11 @@ class Tables:
             known.created_at,
         )
 
-    def create(self, access: CallerAccess, new: NewTable) -> TableInfo:
-        """Make a table, or take one that is at its place already. Raises NotFound, AlreadyExists, PermissionDenied."""
+    def create(self, access: CallerAccess, new: NewTable, rows: pa.Table | None = None) -> TableInfo:
+        """Make a table, with its rows if given, or take one that is at its place already.
+
+        Raises NotFound, AlreadyExists, PermissionDenied.
+        """
         schema = full_name(Kind.SCHEMA, new.schema)
         access.check(Privilege.CREATE_TABLE, schema)
         self._securables.get(schema)
@@ -142,9 +147,9 @@ class Tables:
             if new.view_definition:
                 self._keep_view(access, securable, new)
             elif new.location:
-                self._make_external(access, securable, new)
+                self._make_external(access, securable, new, rows)
             else:
-                self._make_managed(access, securable, new)
+                self._make_managed(access, securable, new, rows)
         return self.described(securable.name)
 
     def stage(self, access: CallerAccess, schema: str, name: str) -> tuple[Securable, str]:
@@ -242,13 +247,13 @@ class Tables:
         }
         self._keep(access, securable, new, details)
 
-    def _make_external(self, access: CallerAccess, securable: Securable, new: NewTable) -> None:
+    def _make_external(self, access: CallerAccess, securable: Securable, new: NewTable, rows: pa.Table | None) -> None:
         location = self._securables.external_url(access, new.location, self._guarded)
-        if not is_delta(location):
-            create_delta(location, _facts(new))
+        if rows is not None or not is_delta(location):
+            create_delta(location, _facts(new), rows)
         self._keep(access, securable, new, {"table_type": EXTERNAL, "storage_location": location})
 
-    def _make_managed(self, access: CallerAccess, securable: Securable, new: NewTable) -> None:
+    def _make_managed(self, access: CallerAccess, securable: Securable, new: NewTable, rows: pa.Table | None) -> None:
         """The record first: a table without one would be the administrator's, not its maker's."""
         facts, place = _facts(new), self._managed_place(securable)
         if new.staged and not self._is_place_of(new.staged, place):
@@ -257,7 +262,7 @@ class Tables:
         kept = {} if self._is_lake_name(securable.name) else {"storage_location": location}
         if not kept:
             self._keep(access, securable, new, {"table_type": MANAGED})
-        create_delta(location, facts)
+        create_delta(location, facts, rows)
         if kept:
             self._keep(access, securable, new, {"table_type": MANAGED, **kept})
 

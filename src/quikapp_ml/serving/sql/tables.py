@@ -18,7 +18,7 @@ from quikapp_ml.serving.sql.planning import parsed, resolve
 from quikapp_ml.serving.sql.results import columns_of
 from quikapp_ml.serving.sql.session import SqlSession
 from quikapp_ml.serving.sql.words import DIALECT
-from quikapp_ml.stores.lake.delta_folders import append_delta, empty_rows, overwrite_delta
+from quikapp_ml.stores.lake.delta_folders import empty_rows, overwrite_delta
 
 PRIMARY_KEY = "quikapp_ml.key"
 """Property of a table that names its key, as tables of the lake have it."""
@@ -71,19 +71,16 @@ def make_table(unity: UnityCatalog, access: CallerAccess, definition: Definition
     if rows is not None:
         if definition.columns:
             raise syntax_error("CREATE TABLE … AS SELECT takes its columns from the query.")
-        definition = replace(definition, columns=columns_of(rows.schema))
+        definition, rows = replace(definition, columns=columns_of(rows.schema)), _typed(rows)
     name = definition.name.name
     if definition.replaces and unity.tables.exists(name):
         _replace(unity, access, definition, rows)
         return
     try:
-        made = unity.tables.create(access, definition.new())
+        unity.tables.create(access, definition.new(), rows)
     except AlreadyExists:
         if not definition.may_be_there:
             raise
-        return
-    if rows is not None and rows.num_rows:
-        append_delta(made.location, rows)
 
 
 def make_view(
@@ -111,6 +108,12 @@ def make_view(
     except AlreadyExists:
         if not definition.may_be_there:
             raise
+
+
+def _typed(rows: pa.Table) -> pa.Table:
+    """Columns of nothing but NULL are texts in a table."""
+    fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in rows.schema]
+    return rows.cast(pa.schema(fields))
 
 
 def _renamed(text: str, names: Sequence[str]) -> str:

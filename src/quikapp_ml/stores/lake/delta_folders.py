@@ -50,23 +50,28 @@ class HistoryEntry:
     engine: str
 
 
-def create_delta(uri: str, facts: DeltaFacts) -> DeltaFacts:
-    """Make an empty table. Raises AlreadyExists when one is there, InvalidInput when Delta does not take it."""
+def create_delta(uri: str, facts: DeltaFacts, rows: pa.Table | None = None) -> DeltaFacts:
+    """Make a table, empty or with its rows, in one commit.
+
+    Raises AlreadyExists when one is there, InvalidInput when Delta does not take it.
+    """
     with _named(uri):
         if is_delta(uri):
             raise AlreadyExists("there is a Delta table at this place already")
         if uri.startswith("file://"):
             folder_of_url(uri).mkdir(parents=True, exist_ok=True)
+    described: dict[str, Any] = {
+        "partition_by": list(facts.partition_columns),
+        "description": facts.comment or None,
+        "configuration": dict(facts.properties),
+        "storage_options": _options(uri),
+    }
     try:
-        DeltaTable.create(
-            uri,
-            schema=Schema.from_json(facts.schema),
-            partition_by=list(facts.partition_columns),
-            description=facts.comment or None,
-            configuration=dict(facts.properties),
-            raise_if_key_not_exists=False,
-            storage_options=_options(uri),
-        )
+        if rows is None:
+            schema = Schema.from_json(facts.schema)
+            DeltaTable.create(uri, schema=schema, raise_if_key_not_exists=False, **described)
+        else:
+            write_deltalake(uri, rows, mode="error", **described)
     except (DeltaError, ValueError) as error:
         raise InvalidInput(f"Delta does not take this table: {without_keys(str(error))[:500]}") from cause(error)
     except OSError as error:
@@ -100,11 +105,6 @@ def delta_history(uri: str, limit: int) -> list[HistoryEntry]:
     """Newest commits first. Raises NotFound without the table."""
     with _named(uri):
         return [_entry(each) for each in _open(uri).history(limit)]
-
-
-def append_delta(uri: str, rows: pa.Table) -> None:
-    """Add rows in one commit. Raises InvalidInput when they do not fit."""
-    _write(uri, rows, mode="append")
 
 
 def overwrite_delta(uri: str, rows: pa.Table) -> None:

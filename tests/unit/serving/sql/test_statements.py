@@ -217,12 +217,15 @@ def test_tables_are_made_of_queries_and_replaced(desk: Desk) -> None:
     numbers(desk)
     desk.ask("CREATE TABLE squares AS SELECT n, n * n AS square FROM numbers")
     assert desk.rows("SELECT sum(square) AS s FROM squares") == [{"s": 14}]
+    assert [each["version"] for each in desk.rows("DESCRIBE HISTORY squares")] == [0]
+    desk.ask("CREATE TABLE nothing AS SELECT NULL AS x")
+    assert desk.rows("DESCRIBE nothing") == [{"col_name": "x", "data_type": "string", "comment": None}]
     assert refused(desk, "CREATE TABLE squares (x INT)") == "TABLE_OR_VIEW_ALREADY_EXISTS"
     assert desk.ask("CREATE TABLE IF NOT EXISTS squares (x INT)").rows.num_rows == 0
     desk.ask("CREATE OR REPLACE TABLE squares (word STRING NOT NULL, PRIMARY KEY (word)) TBLPROPERTIES ('team' = 'ml')")
     assert desk.rows("SELECT * FROM squares") == []
     assert [each["col_name"] for each in desk.rows("SHOW COLUMNS IN squares")] == ["word"]
-    assert desk.rows("SELECT count(*) AS c FROM squares VERSION AS OF 1") == [{"c": 3}]
+    assert desk.rows("SELECT count(*) AS c FROM squares VERSION AS OF 0") == [{"c": 3}]
 
 
 def test_what_is_said_of_things_is_shown(desk: Desk) -> None:
