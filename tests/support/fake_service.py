@@ -289,6 +289,10 @@ class FakeService:
         self.start_failure: Exception | None = None
 
     @property
+    def lake(self) -> MemoryLake:
+        return MemoryLake()
+
+    @property
     def experiment_desk(self) -> Any:
         return self.experiments
 

@@ -33,6 +33,7 @@ from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
+from quikapp_ml.stores.lake.base import Lake
 
 
 class Intake(Protocol):
@@ -218,6 +219,8 @@ class Service(Protocol):
     def experiments(self) -> FollowsExperiments: ...  # noqa: D102
     @property
     def experiment_desk(self) -> ExperimentDesk: ...  # noqa: D102
+    @property
+    def lake(self) -> Lake: ...  # noqa: D102
     @property
     def decisions(self) -> Decisions: ...  # noqa: D102
 

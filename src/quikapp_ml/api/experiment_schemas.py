@@ -3,10 +3,11 @@
 from typing import Any
 
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
+from quikapp_ml.jobs.experiment_results import ExperimentResults
 from quikapp_ml.serving.experiments import ExperimentHistory, ExperimentList, ExperimentShown
 
 EXPERIMENT_QUESTIONS = (ExperimentSpec, ExperimentDecision)
-EXPERIMENT_ANSWERS = (ExperimentShown, ExperimentList, ExperimentHistory)
+EXPERIMENT_ANSWERS = (ExperimentShown, ExperimentList, ExperimentHistory, ExperimentResults)
 
 EXAMPLES: dict[str | None, Any] = {
     "ExperimentSpec": {
@@ -36,5 +37,6 @@ EXPERIMENT_OPERATIONS: tuple[tuple[str, str, str, int, str | None, tuple[int, ..
     ("stop_experiment", "Stop an experiment", "ExperimentShown", 200, None, (404, 409, 503)),
     ("decide_experiment", "Decide an experiment", "ExperimentShown", 200, "ExperimentDecision", _WRITE),
     ("experiment_history", "Who changed an experiment", "ExperimentHistory", 200, None, _READ),
+    ("experiment_results", "What an experiment has shown", "ExperimentResults", 200, None, (404, 422, 503)),
 )
 """Name, summary, answer, status, body and errors of each."""

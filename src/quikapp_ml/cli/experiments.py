@@ -13,7 +13,9 @@ from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.entities.experiments import ExperimentDecision
 from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.experiments.verdict import Verdict
 from quikapp_ml.jobs.experiment_power import power as power_of
+from quikapp_ml.jobs.experiment_results import results as results_of
 from quikapp_ml.serving.experiments import ExperimentDesk, read_spec, spec_of
 from quikapp_ml.serving.local_token import local_user
 from quikapp_ml.settings import Settings
@@ -96,6 +98,25 @@ def decide(
     answers.print(f"{name} is decided: {variant}")
 
 
+@app.command("results")
+def results(name: Name) -> None:
+    """Say what an experiment has shown so far; to look does no harm, however often."""
+    with _desk() as desk:
+        spec = spec_of(desk.get(name))
+    found = results_of(open_lake(Settings.from_environment().lake_path), spec)
+    counts = ", ".join(f"{variant} {count:,}" for variant, count in found.units.items())
+    answers.print(f"{counts} ({spec.unit}s). {found.sentence}", highlight=False, soft_wrap=True)
+    if found.fallbacks:
+        answers.print(f"{found.fallbacks:,} answers were control's, because their variant could not give them.")
+    rows = [
+        (one.metric, one.variant, f"{one.control_value:.4g}", f"{one.value:.4g}", _change(one.verdict))
+        for one in found.metrics
+    ]
+    show_table(("metric", "variant", "control", "", "change"), rows, empty="")
+    for one in found.metrics:
+        answers.print(f"{one.variant}: {one.sentence}", highlight=False, soft_wrap=True)
+
+
 @app.command("power")
 def power(
     name: Annotated[str, typer.Argument(help="Name of an experiment; or give --of and --effect.")] = "",
@@ -121,6 +142,10 @@ def power(
         f"the least change that they find four times in five is {found.smallest_relative:.1%}.",
         highlight=False,
     )
+
+
+def _change(verdict: Verdict | None) -> str:
+    return "" if verdict is None else f"{verdict.change:+.1%}"
 
 
 def _variants(spec: Any) -> str:

@@ -192,6 +192,8 @@ class Decision:
     endpoint: str | None = None
     """The serving endpoint that was invoked; None for an answer under `/api/ml`."""
     experiment: str | None = None
+    unit: str | None = None
+    """The id that the experiment divides by: of a user, a channel, a workspace."""
     variant: str | None = None
     propensity: float | None = None
     assignment: str | None = None

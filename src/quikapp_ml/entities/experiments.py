@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.entities.events import EVENT_TYPES, Id, Role
 from quikapp_ml.entities.questions import FeedbackAction, Question
 
@@ -27,9 +28,18 @@ SUBJECT_MODELS: dict[Subject, str] = {
 PARAMETERS: dict[Subject, dict[str, tuple[float, float]]] = {"recommendations": {"largest_share": (0.2, 1.0)}}
 """Numbers of a policy that can be tried, with their bounds."""
 
+Source = Literal["events", "feedback", "activities", "decisions"]
+
+APPEAL_UPHELD = "appeal-upheld"
 OF_ANSWERS = ("latency", "degraded")
-MEASURED_ON = (*EVENT_TYPES, *FeedbackAction.__args__, *OF_ANSWERS)  # type: ignore[attr-defined]
-"""What a metric can be counted from: events, feedback, and the answers themselves."""
+SOURCES: dict[Source, tuple[str, ...]] = {
+    "events": tuple(EVENT_TYPES),
+    "feedback": (*FeedbackAction.__args__, APPEAL_UPHELD),  # type: ignore[attr-defined]
+    "activities": ActivityKind.__args__,  # type: ignore[attr-defined]
+    "decisions": OF_ANSWERS,
+}
+"""What a metric can be counted from, by the table that it is in; a name in several is looked for in this order."""
+MEASURED_ON = tuple(dict.fromkeys(name for names in SOURCES.values() for name in names))
 
 WEIGHTS_TOLERANCE = 1e-9
 MAX_LISTED = 1_000
@@ -120,9 +130,38 @@ class Metric(Question):
 
     name: ExperimentName
     of: Annotated[str, AfterValidator(_measured)]
-    """An event type, an action of feedback, or `latency` or `degraded` of the answers."""
+    """An event type, an action of feedback, a kind of activity, or `latency` or `degraded` of the answers."""
+    source: Source | None = None
+    """Where `of` is looked for, when its name is in several."""
     kind: Literal["rate", "mean", "ratio", "quantile"] = "rate"
     window_days: Annotated[float, Field(gt=0, le=90)] = 7.0
+    cap: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The most that one unit counts for."""
+    winsor: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    """Units above this quantile of all units count as if they were at it."""
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Which one, where `kind` is quantile."""
+
+    @model_validator(mode="after")
+    def _can_be_counted(self) -> Self:
+        if self.source is not None and self.of not in SOURCES[self.source]:
+            raise PydanticCustomError(
+                "unknown_event", "of {of} there is nothing in {source}; give one of {known}",
+                {"of": self.of, "source": self.source, "known": ", ".join(SOURCES[self.source])},
+            )  # fmt: skip
+        if self.kind == "quantile" and self.of != "latency":
+            raise PydanticCustomError(
+                "no_quantile", "quantiles are told of latency only, not of {of}: of counts, take mean or rate",
+                {"of": self.of},
+            )  # fmt: skip
+        if self.cap is not None and self.winsor is not None:
+            raise PydanticCustomError("two_caps", "must have either a cap or a winsor share")
+        return self
+
+    @property
+    def found_in(self) -> Source:
+        """The table that it is counted from."""
+        return self.source or next(source for source, names in SOURCES.items() if self.of in names)
 
 
 class Guardrail(Metric):
@@ -145,6 +184,8 @@ class ExperimentSpec(Question):
     guardrails: Annotated[list[Guardrail], Field(max_length=20)] = Field(default_factory=list)
     smallest_effect: Annotated[float, Field(gt=0, le=10)]
     """The least relative change of the first metric that is worth finding."""
+    planned_units: Annotated[int, Field(ge=100, le=1_000_000_000)] = 5_000
+    """Where intervals are narrowest against others; `experiments power` says how many units it takes."""
     salt: Salt | None = None
     """The name of the experiment when left out."""
     layer: ExperimentName | None = None

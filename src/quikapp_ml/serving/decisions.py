@@ -123,6 +123,7 @@ class DecisionLedger:
             "endpoint": decision.endpoint,
             "degraded": decision.degraded,
             "experiment": decision.experiment,
+            "unit": decision.unit,
             "variant": decision.variant,
             "propensity": decision.propensity,
             "assignment": decision.assignment,

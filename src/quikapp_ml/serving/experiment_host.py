@@ -7,7 +7,7 @@ Nothing here makes a request fail. A unit whose variant cannot answer gets contr
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Lock, Thread
 
 from quikapp_ml.entities.experiments import (
@@ -49,6 +49,7 @@ class Exposure:
     """An answer to a unit of a running experiment; `assignment` is hash, override or fallback."""
 
     experiment: str
+    unit: str
     variant: str
     propensity: float
     assignment: str
@@ -59,7 +60,7 @@ class Exposure:
 
     def failed(self) -> "Exposure":
         """The same unit, which got control instead of its variant."""
-        return Exposure(self.experiment, self.variant, self.propensity, FALLBACK)
+        return replace(self, assignment=FALLBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class ExperimentHost:
                 continue
             if given.why is not Why.OVERRIDE and not self._is_meant(one.spec.audience, asker):
                 continue
-            exposure = Exposure(one.spec.name, given.variant, given.propensity, given.why.value)
+            exposure = Exposure(one.spec.name, unit, given.variant, given.propensity, given.why.value)
             variant = one.variants[given.variant]
             if variant.model is None:
                 return Choice(None, variant.parameters, exposure)

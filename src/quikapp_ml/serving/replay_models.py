@@ -57,6 +57,9 @@ class PinnedModels:
     def version(self, ref: ModelRef, number: int | None) -> Pinned:
         """The version that a decision names. Raises NotFound when it is no longer kept anywhere."""
         if number is not None:
+            kept = self._kept.get(("number", ref.name, str(number)))
+            if kept is not None and kept.ref == ref:
+                return self.by_number(ref.name, number)
             found = self._version(ref.name, number)
             if found.semantic_version != ref.version:
                 raise NotFound(
@@ -81,10 +84,9 @@ class PinnedModels:
 
     def served(self, name: str, number: int) -> ServedModel:
         """The artefact as an endpoint serves it. Raises NotFound."""
-        found = self._version(name, number)
         served: ServedModel = self._remembered(
             ("served", name, str(number)),
-            lambda: ServedModel.load(self._registry.fetch_artefact(name, found.number, self._place())),
+            lambda: ServedModel.load(self._registry.fetch_artefact(name, number, self._place())),
         )
         return served
 

@@ -63,6 +63,7 @@ class Tried(Generic[M]):
             return {}
         return {
             "experiment": exposure.experiment,
+            "unit": exposure.unit,
             "variant": exposure.variant,
             "propensity": exposure.propensity,
             "assignment": exposure.assignment,

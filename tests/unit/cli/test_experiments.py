@@ -39,6 +39,7 @@ def test_from_a_file_to_a_decision(folder: Path) -> None:
     (folder / "ranks.yaml").write_text(yaml.safe_dump({**SPEC, "salt": "other"}))
     with pytest.raises(Conflict, match="salt cannot be changed"):
         run("change", str(folder / "ranks.yaml"))
+    assert "control 0, same 0 (users). Nobody was let in yet." in run("results", "better-ranks")
     run("stop", "better-ranks")
     run("decide", "better-ranks", "same", "--reason", "it is the same")
     shown = run("show", "better-ranks")

@@ -84,6 +84,7 @@ def test_a_decision_becomes_a_row_of_its_table(ledger: DecisionLedger, spool: Me
         "inputs": "addresses_hashed",
         "features_from": f"quikapp_ml.bronze.events@{spool.writer_id}:0",
         "assignment": None,
+        "unit": None,
         "candidates": None,
     }
     assert request["content"] == "Check this out"

@@ -27,7 +27,7 @@ from quikapp_ml.serving.sentiment import SentimentService
 from quikapp_ml.serving.spam import SpamService
 from support.chats import Ledger, OneModel, office
 
-EXPOSURE = Exposure("first", "new", 0.25, "hash")
+EXPOSURE = Exposure("first", "ann", "new", 0.25, "hash")
 
 
 def asked(kind: str, control: Model | None, choice: Choice) -> tuple[Any, Decision, OneModel]:
@@ -70,7 +70,7 @@ def test_a_variants_model_answers_and_the_decision_says_so(kind: str) -> None:
     assert (decision.model_number, decision.model_alias) == (12, "challenger")
     found = (decision.experiment, decision.variant, decision.propensity, decision.assignment)
     assert found == ("first", "new", 0.25, "hash")
-    assert decision.user_id == "ann"
+    assert (decision.user_id, decision.unit) == ("ann", "ann")
     if kind in ("recommendations", "rank"):
         assert answer.experiment == {"name": "first", "variant": "new"}
 

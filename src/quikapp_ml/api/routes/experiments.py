@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from quikapp_ml.api.answers import JsonAnswer
 from quikapp_ml.api.bodies import read_question
-from quikapp_ml.api.deps import service_of
+from quikapp_ml.api.deps import Service, service_of
 from quikapp_ml.api.places import holder_of
 from quikapp_ml.api.schemas import documented
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
-from quikapp_ml.serving.experiments import ExperimentHistory, ExperimentList, shown
+from quikapp_ml.jobs.experiment_results import ExperimentResults, results
+from quikapp_ml.serving.experiments import ExperimentHistory, ExperimentList, shown, spec_of
 from quikapp_ml.stores.state.experiments import ExperimentRecord
 
 router = APIRouter(tags=["experiments"])
@@ -75,6 +76,16 @@ async def experiment_history(request: Request, name: str) -> Response:
     """Who changed it when, from what to what, the oldest first."""
     changes = await asyncio.to_thread(service_of(request).experiment_desk.history, name)
     return JsonAnswer(ExperimentHistory(name, changes))
+
+
+@router.get(f"{_ONE}/results", **documented("experiment_results"))
+async def experiment_results(request: Request, name: str) -> Response:
+    """What it has shown so far, by intervals that hold however often one looks; each result in a sentence."""
+    return JsonAnswer(await asyncio.to_thread(_results, service_of(request), name))
+
+
+def _results(service: Service, name: str) -> ExperimentResults:
+    return results(service.lake, spec_of(service.experiment_desk.get(name)))
 
 
 async def _steered(request: Request, step: Callable[..., ExperimentRecord], *given: Any) -> Response:

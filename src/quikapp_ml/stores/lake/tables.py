@@ -40,7 +40,7 @@ DECISIONS = Table(
         model_number=pa.int64(), degraded=pa.bool_(), experiment=_TEXT, variant=_TEXT, propensity=pa.float64(),
         request=_TEXT, features=_TEXT, answer=_TEXT, latency_ms=pa.float64(),
         model_alias=_TEXT, policy_version=_TEXT, endpoint=_TEXT, inputs=_TEXT, request_hash=_TEXT,
-        features_from=_TEXT, candidates=_TEXT, assignment=_TEXT,
+        features_from=_TEXT, candidates=_TEXT, assignment=_TEXT, unit=_TEXT,
     ),
     key=("decision_id",),
     comment="Every answer: who asked, which model answered, from which candidates and features, with what result "

@@ -20,6 +20,13 @@ def test_experiments_are_listed_and_shown(client: Client) -> None:
     assert client.get(f"{ONE}/history").json()["changes"][0]["action"] == "create"
 
 
+def test_results_are_told(client: Client) -> None:
+    told = client.get(f"{ONE}/results").json()
+    assert (told["name"], told["units"]) == ("better-ranks", {"control": 0, "version-2": 0})
+    assert told["sentence"] == "Nobody was let in yet."
+    assert [metric["metric"] for metric in told["metrics"]] == ["clicks", "reports"]
+
+
 def test_every_step_names_who_took_it_and_holds_at_once(client: Client, service: FakeService) -> None:
     assert client.post(ALL, json=SPEC).status_code == 201
     client.put(ONE, json=SPEC)
