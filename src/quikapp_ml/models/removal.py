@@ -5,6 +5,7 @@ None, and the text without the place has to be read.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,49 +41,52 @@ class Removal:
         places = zip(tokens.texts, tokens.kinds, tokens.starts, tokens.ends, strict=True)
         return all(end - start == len(text) for text, kind, start, end in places if kind in WORDS and text[0] != "⟨")
 
-    def gone(self, spans: Sequence[Span]) -> NDArray[np.bool_] | None:
-        """(n_tokens,): which tokens go with the places; None when others may change."""
-        tokens = self.tokens
-        gone = np.zeros(len(tokens), bool)
+    def gone(self, spans: Sequence[Span]) -> list[int] | None:
+        """Which tokens go with the places, in their order; None when others may change."""
+        starts, ends = self.tokens.starts, self.tokens.ends
+        gone: set[int] = set()
         for span in spans:
             if not self._stands_alone(span):
                 return None
-            for place, (start, end) in enumerate(zip(tokens.starts, tokens.ends, strict=True)):
-                if start < span.end and end > span.start:
-                    if start < span.start or end > span.end:
-                        return None
-                    gone[place] = True
-        return gone
+            within = range(bisect_left(starts, span.start), bisect_left(starts, span.end))
+            if any(ends[place] > span.end for place in within):
+                return None
+            gone.update(within)
+        return sorted(gone)
 
-    def total_without(self, gone: NDArray[np.bool_], weights: NDArray[np.float16], hashing: Hashing) -> float | None:
+    def total_without(self, gone: Sequence[int], weights: NDArray[np.float16], hashing: Hashing) -> float | None:
         """The sum of all contributions without some tokens; None when words would be shouted, or joined, otherwise."""
         joints = self._joints(gone)
         if joints is None:
             return None
-        bag = self.bag
-        kept = float(self.contributions[~(gone[bag.left] | gone[bag.right])].sum())
-        n_kept = len(gone) - int(gone.sum())
-        kept *= scale_of(n_kept, hashing) / scale_of(len(gone), hashing)
-        if len(joints):
-            joined = weights[pair_buckets(bag.words[joints[:, 0]], bag.words[joints[:, 1]], hashing.bits)]
-            kept += float(joined.astype(float).sum()) * hashing.pairs * scale_of(n_kept, hashing)
+        bag, n_tokens = self.bag, len(self.tokens)
+        is_gone = np.zeros(n_tokens, bool)
+        is_gone[gone] = True
+        kept = float(self.contributions[~(is_gone[bag.left] | is_gone[bag.right])].sum())
+        scale = scale_of(n_tokens - len(gone), hashing)
+        kept *= scale / scale_of(n_tokens, hashing)
+        if joints:
+            lefts, rights = zip(*joints, strict=True)
+            joined = weights[pair_buckets(bag.words[list(lefts)], bag.words[list(rights)], hashing.bits)]
+            kept += float(joined.astype(float).sum()) * hashing.pairs * scale
         return kept
 
     def _stands_alone(self, span: Span) -> bool:
         before = self.text[span.start - 1 : span.start]
         return before in ("", " ", "\n") and self.text[span.end : span.end + 1] in ("", *_CLOSING)
 
-    def _joints(self, gone: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-        """(n_joints, 2): tokens that would become neighbours."""
-        kept = np.flatnonzero(~gone)
-        new = np.flatnonzero(np.diff(kept) > 1)
-        for left, right in zip(kept[new].tolist(), kept[new + 1].tolist(), strict=True):
-            if self._may_change(left, right):
+    def _joints(self, gone: Sequence[int]) -> list[tuple[int, int]] | None:
+        """Tokens that would become neighbours; None where they, or those at an edge, may be read otherwise then."""
+        joints: list[tuple[int, int]] = []
+        all_gone = frozenset(gone)
+        firsts = [place for place in gone if place - 1 not in all_gone]
+        lasts = [place for place in gone if place + 1 not in all_gone]
+        for left, right in zip((first - 1 for first in firsts), (last + 1 for last in lasts), strict=True):
+            if left >= 0 and right < len(self.tokens):
+                joints.append((left, right))
+            elif any(self.tokens.shouted[place] for place in (left, right) if 0 <= place < len(self.tokens)):
                 return None
-        edges = [*kept[:1].tolist(), *kept[-1:].tolist()]
-        if any(self.tokens.shouted[edge] for edge in edges):
-            return None
-        return np.stack([kept[new], kept[new + 1]], axis=1)
+        return None if any(self._may_change(*joint) for joint in joints) else joints
 
     def _may_change(self, left: int, right: int) -> bool:
         """Whether two tokens may be read otherwise as neighbours: both in capitals, or both of one letter."""

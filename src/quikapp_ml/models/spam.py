@@ -236,9 +236,9 @@ class _Whole:
     of_behaviour: float
 
 
-def _counted(tokens: Tokens, gone: NDArray[np.bool_]) -> bool:
+def _counted(tokens: Tokens, gone: Sequence[int]) -> bool:
     """Whether links or people named are among what goes: behaviour counts them."""
-    return any(tokens.texts[place] in _COUNTED for place in np.flatnonzero(gone).tolist())
+    return any(tokens.texts[place] in _COUNTED for place in gone)
 
 
 def logistic(logit: float) -> float:
