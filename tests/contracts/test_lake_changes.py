@@ -100,6 +100,13 @@ class TestAdded:
         lake.append(NAME, visits(("dan", MONDAYS[1])))
         assert who(lake.added(NAME, first)) == ["cid", "dan"]
 
+    def test_compaction_alone_adds_nothing_whatever_the_key(self, lake: Lake) -> None:
+        rows = visits(("ann", MONDAYS[0]), ("bob", MONDAYS[0]))
+        for _ in range(2):
+            first = lake.append(NAME, rows.set_column(1, COLUMNS.field("n"), pa.nulls(2, pa.int64())))
+        lake.compact(NAME)
+        assert who(lake.added(NAME, first)) == []
+
     @pytest.mark.parametrize("change", ["overwrite", "replace", "merge"])
     def test_unknown_when_rows_were_changed(self, lake: Lake, change: str) -> None:
         first = lake.append(NAME, visits(("ann", MONDAYS[0]), ("bob", MONDAYS[1])))

@@ -20,22 +20,19 @@ from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.base import Compute, Lake, Transaction
 from quikapp_ml.stores.lake.deltars import DeltaLake
-from quikapp_ml.stores.lake.tables import EVENTS, MESSAGES
+from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES
 from quikapp_ml.training.build_log import BUILDS
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.silver import SILVER, build_silver
 from support.logs import LOG_END, LOG_START, late, random_log, table_of
 
-SAIL = pytest.param("", id="sail")
-SPARK = pytest.param(os.environ.get("TEST_SPARK_REMOTE", ""), id="spark", marks=pytest.mark.spark)
-
 HALF_A_DAY = timedelta(hours=12)
 FEATURES = [FEATURE_TABLES[view.name] for view in FEATURE_VIEWS]
 
 
-@pytest.fixture(scope="module", params=[SAIL, SPARK] if os.environ.get("TEST_SPARK_REMOTE") else [SAIL])
-def compute(request: pytest.FixtureRequest) -> Iterator[Compute]:
-    engine = open_compute(request.param)
+@pytest.fixture(scope="module")
+def compute() -> Iterator[Compute]:
+    engine = open_compute()
     yield engine
     engine.close()
 
@@ -149,6 +146,24 @@ def test_nights_make_what_one_build_makes(seed: int, compute: Compute, tmp_path:
     assert_same_tables(lake, clean, len(nights))
 
 
+@pytest.mark.spark
+@pytest.mark.skipif(not os.environ.get("TEST_SPARK_REMOTE"), reason="scripts/test spark starts Apache Spark")
+@pytest.mark.timeout(900)
+def test_a_night_on_apache_spark_makes_what_one_build_on_sail_makes(compute: Compute, tmp_path: Path) -> None:
+    log = a_log(5, 150)
+    lake, clean = opened(tmp_path / "nights"), opened(tmp_path / "clean")
+    tell(lake, [log[:120]])
+    build_silver(lake, compute, LOG_END - timedelta(days=5))
+    tell(lake, [log[120:]], 1)
+    spark = open_compute(os.environ["TEST_SPARK_REMOTE"])
+    build_silver(lake, spark, LOG_END, LOG_END)
+    spark.close()
+    assert not last_build(lake)["is_full"]
+    tell(clean, [log[:120], log[120:]])
+    build_silver(clean, compute, LOG_END)
+    assert_same_tables(lake, clean, 2)
+
+
 class MortalLake(DeltaLake):
     """A lake of a process that dies before one of its writes: nothing is written, or cleaned up, from then on."""
 
@@ -238,7 +253,7 @@ def test_what_is_not_known_to_be_as_it_was_is_made_anew(compute: Compute, tmp_pa
     first, second = in_nights(a_log(3, 60), 2, 2)
     tell(lake, [first, second])
     build_silver(lake, compute, LOG_END)
-    for name in (EVENTS.name, MESSAGES.name):
+    for name in (EVENTS.name, MESSAGES.name, ACTIVITIES.name):
         lake.compact(name)
     build_silver(lake, compute, LOG_END)
     assert not last_build(lake)["is_full"], "compaction changes no row"

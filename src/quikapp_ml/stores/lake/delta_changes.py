@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Literal
 from urllib.parse import unquote, urlparse
 
 import deltalake
@@ -17,10 +18,12 @@ _ROWS_STAY = {
 """Operations that change no row; any other one than an append may."""
 
 
-def only_added(newer: DeltaTable, since: int) -> bool:
-    """Whether every commit after the version added rows, or none at all."""
-    entries = newer.history(newer.version() - since)
-    return all(entry["operation"] in _ROWS_STAY or _appends(entry) for entry in entries)
+def operations_since(newer: DeltaTable, since: int) -> Literal["none", "appends", "others"]:
+    """What the commits after a version did to the rows: nothing, or nothing but adding some, or anything else."""
+    told = [entry for entry in newer.history(newer.version() - since) if entry["operation"] not in _ROWS_STAY]
+    if not told:
+        return "none"
+    return "appends" if all(map(_appends, told)) else "others"
 
 
 def added_rows(older: DeltaTable, newer: DeltaTable, key: Sequence[str]) -> pa.Table:

@@ -19,7 +19,7 @@ from deltalake.schema import Field
 from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 from quikapp_ml.stores.lake.declared import check_declaration
-from quikapp_ml.stores.lake.delta_changes import added_rows, only_added, replace_rows
+from quikapp_ml.stores.lake.delta_changes import added_rows, operations_since, replace_rows
 from quikapp_ml.stores.lake.delta_declared import (
     columns_of,
     constraints_of,
@@ -171,13 +171,15 @@ class DeltaLake(Lake):
         with _storage(name):
             newer = self._open(name, version)
             columns = columns_of(newer)
-            if since == newer.version():
-                return columns.empty_table()
             try:
                 older = self._open(name, since)
-                if not only_added(newer, since):
-                    return None
-                return fit_rows(added_rows(older, newer, self.declaration(name).key), columns, name)
+                match operations_since(newer, since):
+                    case "none":
+                        return columns.empty_table()
+                    case "appends":
+                        return fit_rows(added_rows(older, newer, self.declaration(name).key), columns, name)
+                    case _:
+                        return None
             except (NotFound, FileNotFoundError):
                 return None
 
