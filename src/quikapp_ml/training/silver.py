@@ -17,8 +17,9 @@ from quikapp_ml.training.build_log import Build, BuildLog
 from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, add_values
 from quikapp_ml.training.feature_parts import CHANGES, PARTS, FeatureParts
 from quikapp_ml.training.increments import increment
+from quikapp_ml.training.labels_sql import counts_sql, sentiment_labels_sql, spam_labels_sql
 from quikapp_ml.training.silver_build import SilverBuild
-from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL, SENTIMENT_LABELS_SQL, SPAM_LABELS_SQL
+from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import STATE_TABLES
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SILVER = (MESSAGES, ACTIVITIES, *(state.table for state in STATE_TABLES), SPAM_LABELS, SENTIMENT_LABELS)
 """The tables that a build makes anew, or brings up to date."""
 
+LABELS = {SPAM_LABELS: spam_labels_sql, SENTIMENT_LABELS: sentiment_labels_sql}
+"""Table of labels → what tells its SQL, by when the log ends and how many messages there are of each kind."""
+
 _KEPT = (*SILVER, *PARTS.values(), CHANGES)
 """All tables that the next build begins from."""
 
@@ -35,8 +39,7 @@ _STATEMENTS = (
     MESSAGES_SQL,
     ACTIVITIES_SQL,
     *(state.sql for state in STATE_TABLES),
-    SPAM_LABELS_SQL,
-    SENTIMENT_LABELS_SQL,
+    *(labels(0, dict.fromkeys(("spam", "ham", "heard", "calm"), 10**9)) for labels in LABELS.values()),
     *(ViewParts(view).values(_EPOCH, _EPOCH, some_are_gone=True) for view in FEATURE_VIEWS),
     *(str(table.columns) for table in _KEPT),
 )
@@ -111,5 +114,8 @@ def _bring_up_to_date(build: SilverBuild, new: pa.Table) -> None:
 
 
 def _make_labels(build: SilverBuild) -> None:
-    build.make(SPAM_LABELS, SPAM_LABELS_SQL, events=EVENTS, messages=MESSAGES)
-    build.make(SENTIMENT_LABELS, SENTIMENT_LABELS_SQL, events=EVENTS, messages=MESSAGES)
+    ends = build.ask("SELECT MAX(unix_micros(event_time)) AS at FROM events", events=EVENTS)
+    until = ends["at"].to_pylist()[0] or 0
+    (counts,) = build.ask(counts_sql(until), messages=MESSAGES).to_pylist()
+    for table, labels in LABELS.items():
+        build.make(table, labels(until, counts), messages=MESSAGES)

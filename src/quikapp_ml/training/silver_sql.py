@@ -1,20 +1,13 @@
 # ruff: noqa: S608 every part of these statements is a constant of ours
-"""The SQL between bronze and what models learn from, on the common ground of Sail and Apache Spark.
+"""The SQL between bronze and silver, on the common ground of Sail and Apache Spark.
 
-Every SELECT reads temporary views: `events` (bronze), and `messages` and `activities` (silver).
+Every SELECT reads the temporary view `events` (bronze).
 """
 
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.features.workspace import MENTION
 from quikapp_ml.training.reaction_moods import NEGATIVE, PLAIN, POSITIVE
 from quikapp_ml.training.weeks import week_of
-
-DAY_MICROS = 86_400_000_000
-MIN_HAM = 200
-HAM_PER_SPAM = 20
-MAX_HAM = 200_000
-"""More ordinary messages teach a filter of words nothing, and would be written anew each night."""
-MIN_NEUTRAL = 100
 
 
 def _quoted(text: str) -> str:
@@ -172,62 +165,4 @@ UNION ALL {_plain("read", "read", "message_id")}
 UNION ALL {_plain("joined", "join", "CAST(NULL AS STRING)")}
 UNION ALL {_plain("left", "leave", "CAST(NULL AS STRING)")}
 ) AS done
-"""
-
-_SETTLED = f"""
-settled AS (
-  SELECT channel_id, message_id, content, mood, is_bot,
-         timestamp_micros(unix_micros(posted_at) + {DAY_MICROS}) AS settled_at,
-         crc32(CONCAT(channel_id, ' ', message_id)) AS draw
-  FROM messages
-  WHERE LENGTH(TRIM(content)) > 0 AND n_reports = 0 AND NOT is_deleted
-    AND unix_micros(posted_at) + {DAY_MICROS} <= (SELECT MAX(unix_micros(event_time)) FROM events)
-)"""
-"""Messages that people have had a day to answer, with a number drawn by their ids: the same in every run."""
-
-_DRAWS = 2**32
-"""How many different draws there are."""
-
-SPAM_LABELS_SQL = f"""
-WITH {_SETTLED},
-labelled_spam AS (
-  SELECT message_id, channel_id, content, 'spam' AS label, 'report' AS source, spam_reported_at AS labelled_at
-  FROM messages WHERE spam_reported_at IS NOT NULL AND LENGTH(TRIM(content)) > 0
-),
-wanted AS (
-  SELECT LEAST({MAX_HAM}, GREATEST({MIN_HAM}, {HAM_PER_SPAM} * COUNT(*))) AS n_ham FROM labelled_spam
-),
-reach AS (
-  SELECT w.n_ham, (w.n_ham + 10 * SQRT(w.n_ham)) / GREATEST(COUNT(s.draw), 1) * {_DRAWS} AS highest
-  FROM wanted AS w LEFT JOIN settled AS s ON true GROUP BY w.n_ham
-),
-ham AS (
-  SELECT s.message_id, s.channel_id, s.content, s.settled_at, r.n_ham,
-         ROW_NUMBER() OVER (ORDER BY s.draw, s.channel_id, s.message_id) AS place
-  FROM settled AS s JOIN reach AS r ON s.draw <= r.highest
-)
-SELECT message_id, channel_id, content, label, source, labelled_at FROM labelled_spam
-UNION ALL
-SELECT message_id, channel_id, content, 'ham' AS label, 'not_reported' AS source, settled_at AS labelled_at
-FROM ham WHERE place <= n_ham
-"""
-"""Only draws within reach are sorted: those up to which as many are expected as are wanted, and ten deviations more."""
-
-SENTIMENT_LABELS_SQL = f"""
-WITH {_SETTLED},
-heard AS (
-  SELECT message_id, channel_id, content, mood AS label, 'reactions' AS source, mood_at AS labelled_at
-  FROM messages
-  WHERE mood IN ('positive', 'negative')
-    AND NOT is_bot AND NOT is_deleted AND n_reports = 0 AND LENGTH(TRIM(content)) > 0
-),
-calm AS (
-  SELECT message_id, channel_id, content, settled_at,
-         ROW_NUMBER() OVER (ORDER BY draw, channel_id, message_id) AS place
-  FROM settled WHERE mood = 'plain' AND NOT is_bot
-)
-SELECT message_id, channel_id, content, label, source, labelled_at FROM heard
-UNION ALL
-SELECT message_id, channel_id, content, 'neutral' AS label, 'reactions' AS source, settled_at AS labelled_at
-FROM calm WHERE place <= (SELECT GREATEST({MIN_NEUTRAL}, COUNT(*)) FROM heard)
 """

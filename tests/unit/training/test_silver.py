@@ -17,8 +17,8 @@ from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
 from quikapp_ml.training.feature_history import FEATURE_TABLES
 from quikapp_ml.training.feature_parts import CHANGES, PARTS
+from quikapp_ml.training.labels_sql import HAM_PER_SPAM, MIN_HAM, MIN_NEUTRAL
 from quikapp_ml.training.silver import build_silver
-from quikapp_ml.training.silver_sql import HAM_PER_SPAM, MIN_HAM, MIN_NEUTRAL
 from quikapp_ml.training.silver_state import STATE_TABLES
 from support.logs import table_of
 
