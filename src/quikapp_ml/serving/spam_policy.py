@@ -13,7 +13,11 @@ from quikapp_ml.serving.spam_memory import SpamCheck
 from quikapp_ml.stores.state.moderation import Policies, PolicyChange, PolicyScope
 
 BUILT_IN = SpamPolicy()
-MAX_REMEMBERED = 10_000
+EVERYWHERE = PolicyScope()
+
+_Known = tuple[dict[PolicyScope, PolicyChange], dict[tuple[PolicyScope, ...], SpamPolicy]]
+"""The newest change of each scope, and what those that speak come to; taken and replaced as one."""
+
 MAX_EXAMPLES = 10
 
 
@@ -63,29 +67,28 @@ class PolicyBook:
 
     def __init__(self, store: Policies) -> None:
         self._store = store
-        self._own: dict[PolicyScope, PolicyChange] = {}
-        self._effective: dict[PolicyScope, SpamPolicy] = {}
+        self._known: _Known = ({}, {})
         self._changing = threading.Lock()
         self.load()
 
     def load(self) -> None:
         """Read all policies."""
-        self._own = {change.scope: change for change in self._store.current()}
-        self._effective = {}
+        self._known = ({change.scope: change for change in self._store.current()}, {})
 
     def holding(self, scope: PolicyScope) -> SpamPolicy:
         """What holds in a scope."""
-        effective = self._effective
-        found = effective.get(scope)
+        own, effective = self._known
+        if not own:
+            return BUILT_IN
+        speaking = _speaking(own, scope)
+        found = effective.get(speaking)
         if found is None:
-            if len(effective) >= MAX_REMEMBERED:
-                effective.clear()
-            found = effective[scope] = _combined(self._own, scope)
+            found = effective[speaking] = _combined(own, speaking)
         return found
 
     def show(self, scope: PolicyScope) -> PolicyAnswer:
         """The policy of a scope."""
-        own = self._own.get(scope)
+        own = self._known[0].get(scope)
         version, fields = (own.version, own.after) if own else (0, {})
         return PolicyAnswer(scope.workspace, scope.channel, version, fields, self.holding(scope).document())
 
@@ -103,14 +106,12 @@ class PolicyBook:
     def dry_run(self, scope: PolicyScope, asked: SpamPolicyFields, checks: Sequence[SpamCheck]) -> DryRunAnswer:
         """What a policy would have done with those of the checks that lie in its scope."""
         checks = [check for check in checks if _lies_in(check, scope)]
-        own = {**self._own, scope: PolicyChange(0, scope, {}, asked.fields(), "", datetime.min)}
-        policies: dict[PolicyScope, SpamPolicy] = {}
-        would_be: list[SpamAction] = []
-        for check in checks:
-            place = PolicyScope(check.workspace, check.case.channel)
-            if place not in policies:
-                policies[place] = _combined(own, place)
-            would_be.append(outcome(policies[place], check.case)[0])
+        own = {**self._known[0], scope: PolicyChange(0, scope, {}, asked.fields(), "", datetime.min)}
+        places = {PolicyScope(check.workspace, check.case.channel) for check in checks}
+        policies = {place: _combined(own, _speaking(own, place)) for place in places}
+        would_be = [
+            outcome(policies[PolicyScope(check.workspace, check.case.channel)], check.case)[0] for check in checks
+        ]
         return DryRunAnswer(
             n_decisions=len(checks),
             since=datetime.fromtimestamp(checks[0].at, UTC) if checks else None,
@@ -120,13 +121,17 @@ class PolicyBook:
         )
 
 
-def _combined(own: Mapping[PolicyScope, PolicyChange], scope: PolicyScope) -> SpamPolicy:
-    """The built-in policy, changed by each scope around this one, the widest first."""
-    around = (PolicyScope(), PolicyScope(scope.workspace), PolicyScope("", scope.channel), scope)
+def _speaking(own: Mapping[PolicyScope, PolicyChange], scope: PolicyScope) -> tuple[PolicyScope, ...]:
+    """The scopes around this one, and itself, that say anything; the widest first."""
+    around = (EVERYWHERE, PolicyScope(scope.workspace), PolicyScope("", scope.channel), scope)
+    return tuple([each for each in dict.fromkeys(around) if each in own])
+
+
+def _combined(own: Mapping[PolicyScope, PolicyChange], speaking: Sequence[PolicyScope]) -> SpamPolicy:
+    """The built-in policy, changed by one scope after the other."""
     policy = BUILT_IN
-    for each in dict.fromkeys(around):
-        if each in own:
-            policy = policy.changed(own[each].version, own[each].after)
+    for each in speaking:
+        policy = policy.changed(own[each].version, own[each].after)
     return policy
 
 
