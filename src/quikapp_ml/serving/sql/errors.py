@@ -27,10 +27,8 @@ _CONDITIONS: tuple[tuple[type[QuikAppMLError], str, str], ...] = (
 )
 
 
-class SqlError(QuikAppMLError):
+class SqlError(InvalidInput):
     """A statement that cannot be done: the name of the condition, what is wrong, the SQLSTATE."""
-
-    code = "invalid_input"
 
     def __init__(self, condition: str, message: str, sqlstate: str) -> None:
         super().__init__(f"[{condition}] {message} SQLSTATE: {sqlstate}")
