@@ -58,7 +58,9 @@ def create(file: File) -> None:
     """Draw an experiment up from a file. Nobody is let in before it is started."""
     with _desk() as desk:
         record = desk.create(read_spec(_read(file)), local_user())
-    answers.print(f"{record.name} is drawn up; let people in: quikapp-ml experiments start {record.name}")
+    answers.print(
+        f"{record.name} is drawn up; let people in: quikapp-ml experiments start {record.name}", soft_wrap=True
+    )
 
 
 @app.command("change")
@@ -83,7 +85,9 @@ def stop(name: Name) -> None:
     """Answer everybody as without it; a running service follows within two seconds."""
     with _desk() as desk:
         desk.stop(name, local_user())
-    answers.print(f"{name} is stopped; decide it: quikapp-ml experiments decide {name} VARIANT --reason …")
+    answers.print(
+        f"{name} is stopped; decide it: quikapp-ml experiments decide {name} VARIANT --reason …", soft_wrap=True
+    )
 
 
 @app.command("decide")

@@ -61,7 +61,7 @@ def _counts(lake: Lake, of: str, days: float) -> np.ndarray[Any, np.dtype[np.flo
     if of not in EVENT_TYPES:
         rows = _recent(lake, FEEDBACK.name, "received_at", "action", days)
     done = rows.filter(pc.equal(rows["kind"], of))
-    people = pc.unique(pa.chunked_array([*everybody["user_id"].chunks, *done["user_id"].chunks]).drop_null())
+    people = pc.unique(pa.concat_tables([everybody, done])["user_id"].drop_null())
     if not len(done) or len(people) < 2:
         raise InvalidInput(f"the tables hold no {of!r} of the newest {days:g} days; name another, or more --days")
     found = done["user_id"].value_counts()

@@ -57,6 +57,13 @@ def test_what_is_no_experiment_is_refused(folder: Path) -> None:
             run("create", str(folder / "bad.yaml"))
 
 
+def test_power_of_nothing_is_refused(folder: Path) -> None:
+    for _ in ("without tables", "with an empty one"):
+        with pytest.raises(InvalidInput, match="the tables hold no 'join'"):
+            run("power", "--of", "join", "--effect", "0.5")
+        open_lake(str(folder / "home" / "lakehouse")).ensure(EVENTS)
+
+
 def test_power_is_told_from_history(folder: Path) -> None:
     now = datetime.now(UTC)
     rows = [
