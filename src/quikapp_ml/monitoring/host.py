@@ -6,14 +6,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
 
 from pydantic import TypeAdapter, ValidationError
 
 from quikapp_ml.errors import Conflict, Damaged, NotFound, QuikAppMLError
 from quikapp_ml.monitoring.definition import MonitorDefinition, check_columns, check_definition
-from quikapp_ml.monitoring.metric_tables import drift_table, profile_table
-from quikapp_ml.monitoring.refresh import Refresh
-from quikapp_ml.monitoring.slicing import slicing_sql
 from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.state.monitors import ENDED, MonitorRecord, MonitorRecords, RefreshRecord, RefreshState
 
@@ -23,6 +21,9 @@ MANUAL, SCHEDULE = "MANUAL", "SCHEDULE"
 
 NextTime = Callable[[str, str, datetime], datetime]
 """Quartz expression, time zone and a moment → the first time after it. Raises InvalidInput."""
+
+_REFRESHES = "quikapp_ml.monitoring.refresh"
+"""Imported by the first monitor: statistics and the parser of SQL cost memory."""
 
 _DEFINITION = TypeAdapter(MonitorDefinition)
 _POLL_SECONDS = 10.0
@@ -159,16 +160,14 @@ class MonitorHost:
         check_definition(definition)
         columns = self._lake.columns(definition.table)
         check_columns(definition, columns)
-        for expression in definition.slicing:
-            slicing_sql(expression, columns.names)
+        import_module(_REFRESHES).check_slicing(definition, columns)
         if definition.baseline:
             self._lake.columns(definition.baseline)
         if definition.schedule:
             self._next_time(definition.schedule.quartz, definition.schedule.timezone, datetime.now(UTC))
 
     def _make_tables(self, definition: MonitorDefinition) -> None:
-        for table in (profile_table(definition), drift_table(definition)):
-            self._lake.ensure(table)
+        import_module(_REFRESHES).make_tables(self._lake, definition)
 
     def _read(self, record: MonitorRecord) -> Monitor:
         last = next(iter(self._records.refreshes(record.table, limit=1)), None)
@@ -193,7 +192,8 @@ class MonitorHost:
         state, message = RefreshState.SUCCESS, ""
         try:
             definition = self.get(refresh.table).definition
-            work = Refresh(definition, self._lake, self._open_compute, datetime.now(UTC))
+            refreshes = import_module(_REFRESHES)
+            work = refreshes.Refresh(definition, self._lake, self._open_compute, datetime.now(UTC))
             if not work.run(lambda: self._closing.is_set() or refresh_id in self._canceled):
                 state = RefreshState.CANCELED
         except Exception as error:  # whatever it is, the refresh has failed by it, and the next one may not

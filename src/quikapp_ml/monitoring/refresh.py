@@ -26,6 +26,18 @@ _SLICE = "__slice_{}"
 CONSECUTIVE, BASELINE = "CONSECUTIVE", "BASELINE"
 
 
+def check_slicing(definition: MonitorDefinition, columns: pa.Schema) -> None:
+    """Raises InvalidInput for slicing expressions that are more than conditions over the columns."""
+    for expression in definition.slicing:
+        slicing_sql(expression, columns.names)
+
+
+def make_tables(lake: Lake, definition: MonitorDefinition) -> None:
+    """Make the tables that a monitor writes, when they are not there."""
+    for table in (profile_table(definition), drift_table(definition)):
+        lake.ensure(table)
+
+
 @dataclass(frozen=True)
 class _Seen:
     """One part, its rows and their profile."""
