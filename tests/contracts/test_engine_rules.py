@@ -18,7 +18,9 @@ from pysail.spark import SparkConnectServer
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.session import SparkSession
 
+from quikapp_ml.entities.experiments import ExperimentSpec
 from quikapp_ml.errors import JobFailed
+from quikapp_ml.experiments.metrics import DEFAULTS, metric_statement, segments_statement, units_statement
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.base import Lake, Table
@@ -35,7 +37,18 @@ DAYS = Table(
     "",
     partition_by=("day",),
 )
+TRIAL = ExperimentSpec.model_validate(
+    {
+        "name": "trial", "hypothesis": "More.", "subject": "rank", "smallest_effect": 0.02,
+        "variants": [{"name": "control", "weight": 0.5}, {"name": "new", "weight": 0.5}],
+        "metrics": [{"name": "joins", "of": "join", "kind": "ratio"}, {"name": "replies", "of": "replied"}],
+    }
+)  # fmt: skip
+_METRICS = {f"metric {one.name}": one for one in (*TRIAL.metrics, *(one for some in DEFAULTS.values() for one in some))}
 OUR_SQL = {
+    **{name: metric_statement(TRIAL, metric).sql for name, metric in _METRICS.items()},
+    "units": units_statement(TRIAL).sql,
+    "segments": segments_statement(TRIAL).sql,
     **{name: sql for name, sql in vars(silver_sql).items() if name.endswith("_SQL")},
     **{view.name: view.sql("activities", MORNING, known_by=MORNING) for view in FEATURE_VIEWS},
 }
