@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from quikapp_ml import __version__
+from quikapp_ml.entities.events import Event
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models import MODEL_CLASSES
@@ -129,11 +130,15 @@ class Service:
         self.workspace = Workspace()
         self.features = OnlineFeatures()
         self.campaigns = Campaigns()
-        self.intake = EventIntake(self.spool, self.online, self.workspace, self.features, self.campaigns.witness)
+        self.intake = EventIntake(self.spool, self.online, self.workspace, self.features, self._witness)
         self.lake_writer = LakeWriter(
             self.spool, self.lake, (EVENTS, DECISIONS, FEEDBACK), self.intake.persist, settings.lake_flush_seconds,
             inference_table,
         )  # fmt: skip
+
+    def _witness(self, event: Event) -> None:
+        self.campaigns.witness(event)
+        self.moderation.witness(event)
 
     def _open_questions(self) -> None:
         settings = self.settings

@@ -1,10 +1,14 @@
 """What people say of spam verdicts, and what becomes of it: corrections at once, appeals, resolutions."""
 
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Literal
 
+from quikapp_ml.entities.events import Event
 from quikapp_ml.entities.questions import Feedback
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound, PermissionDenied, Problem
 from quikapp_ml.features.author_behaviour import author_behaviour
@@ -17,9 +21,11 @@ from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.review import MAX_WAITING, ReviewQueue, item_of
 from quikapp_ml.serving.review_archive import item_of_record
 from quikapp_ml.serving.spam_corrections import VOTE, OnlineCorrections, remembered_from
-from quikapp_ml.serving.spam_memory import SpamMemory
+from quikapp_ml.serving.spam_memory import SpamCheck, SpamMemory
 from quikapp_ml.serving.spam_policy import PolicyBook
 from quikapp_ml.stores.state.moderation import Correction, ModerationRecords, ReviewFilter, ReviewItem, ReviewStatus
+
+logger = logging.getLogger(__name__)
 
 MODERATORS = frozenset({"moderator", "admin", "owner"})
 TRUSTED_AFTER_DAYS = 14.0
@@ -75,7 +81,8 @@ class Moderation:
         self.policies = PolicyBook(records.policies)
         self.corrections = OnlineCorrections()
         self.memory = SpamMemory()
-        self.queue = ReviewQueue(records.reviews, self._now)
+        self.queue = ReviewQueue(records.reviews, self._now, self._hear_reports)
+        self._reports: deque[tuple[SpamCheck, Voice, str]] = deque()
 
     def start(self) -> None:
         """Know again what was corrected and what waits. Raises StorageFailed."""
@@ -127,6 +134,28 @@ class Moderation:
         return voice
 
     # --- what is said
+
+    def witness(self, event: Event) -> None:
+        """Somebody reported a message as spam in the chat: soon it counts like feedback on the message's check."""
+        if event.type != "report" or event.reason != "spam" or len(self._reports) >= MAX_WAITING:
+            return
+        check = self.memory.of_message(event.channel_id, event.message_id)
+        voice = self.voice_of(event.user_id)
+        if check is not None and voice is not None:
+            self._reports.append((check, voice, event.event_id))
+
+    def _hear_reports(self) -> None:
+        while self._reports:
+            check, voice, event_id = self._reports[0]
+            try:
+                self._hear_report(item_of(check), voice, blake2b(event_id.encode(), digest_size=16).hexdigest())
+            except (Conflict, InvalidInput) as error:  # others are to be heard all the same
+                logger.warning("a report of decision %s is not heard: %s", check.decision_id, error)
+            self._reports.popleft()
+
+    def _hear_report(self, item: ReviewItem, voice: Voice, correction_id: str) -> None:
+        self.queue.report(self.queue.ensure(item), voice.user_id)
+        self._correct(item, voice, "reported", correction_id)
 
     def check_feedback(self, feedback: Feedback) -> None:
         """Refuse an appeal without a text, or by another than the author. Raises InvalidInput, PermissionDenied."""

@@ -79,8 +79,15 @@ class ReviewList:
 class ReviewQueue:
     """Items on their way to the store, and what is asked about them. `clock` gives the time."""
 
-    def __init__(self, store: Reviews, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        store: Reviews,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        also: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`also` is called before each writing, for what else waits for the store."""
         self._store = store
+        self._also = also
         self._clock = clock
         self._waiting: deque[ReviewItem] = deque()
         self._writing = threading.Lock()
@@ -173,6 +180,7 @@ class ReviewQueue:
 
     def _flush_or_tell(self) -> None:
         try:
+            self._also()
             self.flush()
             self._is_failing = False
         except QuikAppMLError as error:

@@ -215,6 +215,7 @@ class SpamService:
             policy_version=context.policy.version,
             campaign_id=context.campaign_id,
             print_=print_,
+            message_id=_place(question.metadata, "message_id"),
         )  # fmt: skip
         self._moderation.memory.add(check)
         if answer.action in QUEUED_ACTIONS:

@@ -195,6 +195,23 @@ def test_an_appeal_needs_a_text_and_its_author_and_waits_for_a_second_look() -> 
     assert office.check(TEXT).is_spam
 
 
+def test_a_report_in_the_chat_counts_like_feedback() -> None:
+    office = Office()
+    metadata = {"channel_id": "home", "workspace_id": "W1", "message_id": "m-spam"}
+    question = SpamQuestion(content=PLAIN, user_id="mal", metadata=metadata)
+    before = office.spam.check(question)
+    for user_id, reason in (("bob", "spam"), ("cid", "other"), ("eve", "spam")):
+        for message_id in ("m-spam", "m-other"):
+            office.chat.tell("report", user_id, channel_id="home", message_id=message_id, reason=reason)
+            office.moderation.witness(office.chat.log[-1])
+    office.moderation.close()
+    (line,) = office.moderation.queue.find(ReviewFilter(), 10).items
+    assert (line.decision_id, line.action, line.reported) == (before.decision_id, "allow", 2)
+    after = office.check(PLAIN)
+    assert "people_correction" in {item.signal for item in after.evidence}
+    assert not after.is_spam
+
+
 def test_short_messages_never_buy_trust() -> None:
     office = Office()
     before = office.check(TEXT, "eve")

@@ -1,5 +1,6 @@
 """The book of policies: scopes inside scopes, versions, and what a change would have done."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,3 +86,12 @@ def test_the_memory_of_checks_is_bounded() -> None:
         memory.add(check(number, 0.1, "allow"))
     assert [each.decision_id for each in memory.all()] == ["d-2", "d-3", "d-4"]
     assert memory.get("d-0") is None
+
+
+def test_checks_are_known_by_the_message_that_they_were_of() -> None:
+    memory = SpamMemory(max_checks=2)
+    for number, message_id in enumerate(("m1", "m1", "", "m2")):
+        memory.add(replace(check(number, 0.1, "allow"), message_id=message_id))
+    assert memory.of_message("C1", "m1") is None
+    assert [memory.of_message("C1", "m2"), memory.of_message("C2", "m2")] == [memory.get("d-3"), None]
+    assert memory.of_message("C1", "") is None
