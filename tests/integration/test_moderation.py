@@ -11,6 +11,7 @@ from quikapp_ml.entities.decisions import SpamAnswer
 from quikapp_ml.entities.questions import Feedback, SpamQuestion
 from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.entities.spam_policy import SpamPolicyChange
+from quikapp_ml.jobs import erasure
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.tables import DECISIONS, FEEDBACK
 from quikapp_ml.stores.state.moderation import PolicyScope, ReviewFilter
@@ -22,9 +23,13 @@ VARIANT = (
 )
 
 
+def settings_of(home: Path) -> Settings:
+    given = {"QUIKAPP_ML_HOME": str(home), "MLFLOW_TRACKING_URI": "memory://", "QUIKAPP_ML_RUN_SCHEDULES": "false"}
+    return Settings.from_environment(given)
+
+
 def opened(home: Path) -> Service:
-    settings = {"QUIKAPP_ML_HOME": str(home), "MLFLOW_TRACKING_URI": "memory://", "QUIKAPP_ML_RUN_SCHEDULES": "false"}
-    service = open_service(Settings.from_environment(settings))
+    service = open_service(settings_of(home))
     service.start()
     return service
 
@@ -91,6 +96,22 @@ def test_a_decision_of_an_earlier_run_can_still_be_corrected_and_appealed_agains
 
 def _plain(answer: SpamAnswer) -> list[dict[str, object]]:
     return orjson.loads(orjson.dumps(answer.evidence))  # type: ignore[no-any-return]
+
+
+def test_who_is_erased_is_gone_from_the_queue_and_from_corrections(tmp_path: Path) -> None:
+    service = opened(tmp_path / "home")
+    first, other = check(service, SPAM), check(service, SPAM, "eve")
+    for decision_id in (first.decision_id, other.decision_id):
+        asyncio.run(
+            service.feedback.resolve(decision_id, ReviewResolution(resolution="remove"), "ada", datetime.now(UTC))
+        )
+    service.close()
+    changed = erasure.run(settings_of(tmp_path / "home"), "mal")
+    assert (changed["review queue"], changed["corrections"]) == (1, 1)
+    service = opened(tmp_path / "home")
+    found = service.moderation.queue.find(ReviewFilter(status=None), 10)
+    assert [line.user_id for line in found.items] == ["eve"]
+    service.close()
 
 
 def test_what_was_checked_and_then_posted_in_many_channels_is_known(tmp_path: Path) -> None:

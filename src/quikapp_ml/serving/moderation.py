@@ -184,8 +184,11 @@ class Moderation:
             self._correct(item, voice, feedback.action, feedback_id)
 
     def to_resolve(self, decision_id: str, voice: Voice, *, whole_campaign: bool) -> list[ReviewItem]:
-        """What a moderator's word would resolve. Raises NotFound, Conflict, PermissionDenied."""
-        item = self.queue.get(decision_id)
+        """What a moderator's word would resolve, whether it waits or not. Raises NotFound, Conflict, PermissionDenied."""
+        known = self._find(decision_id)
+        if known is None:
+            raise NotFound(f"decision {decision_id!r} is not in the review queue, and no spam check that is kept")
+        item = self.queue.ensure(known)
         if item.status != ReviewStatus.OPEN:
             raise Conflict(f"decision {decision_id!r} was {item.status} by {item.resolved_by!r} already")
         if item.user_id == voice.user_id:

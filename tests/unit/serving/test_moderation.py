@@ -178,7 +178,13 @@ def test_only_moderators_resolve_and_not_their_own(user_id: str) -> None:
     with pytest.raises(PermissionDenied, match="somebody else"):
         office.resolve(own, "release", "ada")
     with pytest.raises(NotFound, match="not in the review queue"):
-        office.resolve(office.check(PLAIN), "release")
+        office.moderation.to_resolve("d-unknown", office.moderation.moderator("ada", ""), whole_campaign=False)
+
+
+def test_a_moderator_may_remove_what_was_allowed() -> None:
+    office = Office()
+    assert office.resolve(office.check(PLAIN), "remove") == 1
+    assert office.check(PLAIN).is_spam
 
 
 def test_an_appeal_needs_a_text_and_its_author_and_waits_for_a_second_look() -> None:
