@@ -184,7 +184,7 @@ class Moderation:
             self._correct(item, voice, feedback.action, feedback_id)
 
     def to_resolve(self, decision_id: str, voice: Voice, *, whole_campaign: bool) -> list[ReviewItem]:
-        """What a moderator's word would resolve, whether it waits or not. Raises NotFound, Conflict, PermissionDenied."""
+        """What a moderator's word would resolve, waiting or not. Raises NotFound, Conflict, PermissionDenied."""
         known = self._find(decision_id)
         if known is None:
             raise NotFound(f"decision {decision_id!r} is not in the review queue, and no spam check that is kept")
