@@ -83,6 +83,17 @@ class TestReplace:
             lake.replace(NAME, "month", MONDAYS[:1], visits())
 
 
+class TestFind:
+    def test_by_dates(self, lake: Lake) -> None:
+        lake.append(NAME, visits(("ann", MONDAYS[0]), ("bob", MONDAYS[1]), ("cid", MONDAYS[2])))
+        assert who(lake.find(NAME, "week", [MONDAYS[0], MONDAYS[2], MONDAYS[7]])) == ["ann", "cid"]
+        assert who(lake.find(NAME, "week", [])) == []
+
+    def test_by_texts(self, lake: Lake) -> None:
+        lake.append(NAME, visits(("o'hara", MONDAYS[0]), ("bob", MONDAYS[1])))
+        assert who(lake.find(NAME, "who", ["o'hara"])) == ["o'hara"]
+
+
 class TestAdded:
     def test_what_was_appended(self, lake: Lake) -> None:
         first = lake.append(NAME, visits(("ann", MONDAYS[0])))

@@ -53,6 +53,22 @@ class Unit:
         times = [pa.field("first_time", TIME), pa.field("since", TIME)] if self.since else []
         return _scratch("units", pa.schema([*names, *times]))
 
+    def split(self, rows: pa.Table, units: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The rows of the units, of each since its time; and all others."""
+        marks = units.select([*self.columns, *(["since"] if self.since else [])]).cast(self._marks)
+        marked = rows.join(marks.append_column("is_theirs", pa.array([True] * marks.num_rows)), list(self.columns))
+        theirs = pc.fill_null(marked["is_theirs"], False)
+        if self.since:
+            is_later = pc.greater_equal(marked["valid_from"], marked["since"])
+            theirs = pc.and_(theirs, pc.fill_null(is_later, True))
+        marked = marked.select(rows.column_names)
+        return marked.filter(theirs), marked.filter(pc.invert(theirs))
+
+    @property
+    def _marks(self) -> pa.Schema:
+        columns = self.table.columns
+        return pa.schema([field for field in columns if field.name != "first_time"])
+
 
 @contextmanager
 def increment(build: SilverBuild, new: pa.Table) -> Iterator["Increment"]:
@@ -102,7 +118,7 @@ class Increment:
         before = known.filter(pc.invert(known["is_new"]))
         with self._build.scratch(unit.table, units):
             fresh = self._build.ask(sql.fresh(table, statement, unit.columns), events=TOLD, units=unit.table)
-            return self._bring(table, unit, fresh, _weeks(before["event_time"]))
+            return self._bring(table, unit, units, fresh, _weeks(before["event_time"]))
 
     def _from_last_rows(self, state: StateTable) -> None:
         """Make the rows of the units again from the last one before the new events on."""
@@ -112,7 +128,7 @@ class Increment:
             earliest = pc.min(units["first_time"]).as_py()
             statement = sql.fresh_since(state, earliest)
             fresh = self._build.ask(statement, log=EVENTS, history=state.table, units=unit.table)
-            self._bring(state.table, unit, fresh, self._all_weeks(state.table))
+            self._bring(state.table, unit, units, fresh, self._all_weeks(state.table))
 
     def _from_log(self, state: StateTable) -> None:
         """Make all rows of the units again from all of their events."""
@@ -121,33 +137,32 @@ class Increment:
         if units.num_rows:
             with self._build.scratch(unit.table, units):
                 fresh = self._build.ask(sql.fresh_from_log(state), log=EVENTS, units=unit.table)
-                self._bring(state.table, unit, fresh, self._all_weeks(state.table))
+                self._bring(state.table, unit, units, fresh, self._all_weeks(state.table))
 
     def _all_weeks(self, table: Table) -> list[date]:
         weeks: list[date] = self._build.ask("SELECT DISTINCT week FROM stored", stored=table)["week"].to_pylist()
         return weeks
 
-    def _bring(self, table: Table, unit: Unit, fresh: pa.Table, weeks: Sequence[date]) -> Differences:
+    def _bring(self, table: Table, unit: Unit, units: pa.Table, fresh: pa.Table, weeks: list[date]) -> Differences:
         """Write what differs between the rows as they ought to be and those that are stored in the weeks."""
         fresh = fresh.select(table.columns.names).cast(table.columns)
-        added, gone = differences(fresh, self._stored(table, unit, weeks, others=False))
-        if gone.num_rows:
-            changed = pc.unique(pa.concat_tables([added, gone])["week"])
-            others = self._stored(table, unit, changed.to_pylist(), others=True)
-            rows = pa.concat_tables([others, fresh.filter(pc.is_in(fresh["week"], changed))])
-            version = self._build.lake.replace(table.name, "week", changed.to_pylist(), rows)
-            self._build.wrote(table, rows, version)
-        elif added.num_rows:
-            self._build.wrote(table, added, self._build.lake.append(table.name, added))
+        if not weeks:
+            return self._append(table, fresh), table.columns.empty_table()
+        reached = list({*weeks, *pc.unique(fresh["week"]).to_pylist()})
+        known, others = unit.split(self._build.lake.find(table.name, "week", reached), units)
+        added, gone = differences(fresh, known)
+        if not gone.num_rows:
+            return self._append(table, added), gone
+        changed = pc.unique(pa.concat_tables([added, gone])["week"])
+        rows = pa.concat_tables(each.filter(pc.is_in(each["week"], changed)) for each in (others, fresh))
+        version = self._build.lake.replace(table.name, "week", changed.to_pylist(), rows)
+        self._build.wrote(table, rows, version)
         return added, gone
 
-    def _stored(self, table: Table, unit: Unit, weeks: Sequence[date], *, others: bool) -> pa.Table:
-        if not weeks:
-            return table.columns.empty_table()
-        dates = ", ".join(f"DATE '{week}'" for week in weeks)
-        statement = sql.stored(table, unit.columns, dates, others=others, since=unit.since)
-        rows = self._build.ask(statement, stored=table, units=unit.table)
-        return rows.select(table.columns.names).cast(table.columns)
+    def _append(self, table: Table, rows: pa.Table) -> pa.Table:
+        if rows.num_rows:
+            self._build.wrote(table, rows, self._build.lake.append(table.name, rows))
+        return rows
 
 
 def differences(wanted: pa.Table, known: pa.Table) -> Differences:

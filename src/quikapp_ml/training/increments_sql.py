@@ -133,14 +133,3 @@ def fresh(table: Table, sql: str, unit: Sequence[str]) -> str:
     return f"""
 SELECT {_of(table.columns.names, "f")} FROM ({sql}) AS f LEFT SEMI JOIN units AS u ON {_same(unit, "f", "u")}
 """
-
-
-def stored(table: Table, unit: Sequence[str], weeks: str, *, others: bool, since: bool) -> str:
-    """SQL of the rows that a table has of some units, or of all other units, in some weeks."""
-    kind = "ANTI" if others else "SEMI"
-    later = " AND (u.since IS NULL OR t.valid_from >= u.since)" if since else ""
-    return f"""
-SELECT {_of(table.columns.names, "t")} FROM stored AS t
-LEFT {kind} JOIN units AS u ON {_same(unit, "t", "u")}{later}
-WHERE t.week IN ({weeks})
-"""

@@ -138,15 +138,15 @@ class Lake(ABC):
         Raises NotFound without the table or the version.
         """
 
-    def find(self, name: str, column: str, values: Sequence[str]) -> pa.Table:
-        """Rows of the newest version whose text in the column is one of the values. Raises NotFound as `read` does.
+    def find(self, name: str, column: str, values: Sequence[str | date]) -> pa.Table:
+        """Rows of the newest version whose text or date in the column is one of the values.
 
-        Engines that know which file has which values read those files only.
+        Raises NotFound as `read` does. Engines that know which file has which values read those files only.
         """
         rows = self.read(name)
         if column not in rows.schema.names:
             raise InvalidInput(f"table {name} has no column {column}; its columns are {', '.join(rows.schema.names)}")
-        return rows.filter(pc.is_in(rows[column], pa.array(values, pa.string())))
+        return rows.filter(pc.is_in(rows[column], pa.array(list(values), rows.schema.field(column).type)))
 
     @abstractmethod
     def added(self, name: str, since: int, version: int | None = None) -> pa.Table | None:

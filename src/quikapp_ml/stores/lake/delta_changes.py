@@ -39,10 +39,16 @@ def added_rows(older: DeltaTable, newer: DeltaTable, key: Sequence[str]) -> pa.T
 
 def replace_rows(table: DeltaTable, column: str, values: Sequence[str | date], rows: pa.Table) -> None:
     """Commit the rows in the place of those that have one of the values."""
-    among = ", ".join("'" + str(value).replace("'", "''") + "'" for value in values)
+    among = ", ".join(map(literal, values))
     alone = CommitProperties(max_commit_retries=0)  # as in `overwrite`
     predicate = f'"{column}" IN ({among})'
     deltalake.write_deltalake(table, rows, mode="overwrite", predicate=predicate, commit_properties=alone)
+
+
+def literal(value: str | date) -> str:
+    """A text, date or time in SQL."""
+    quoted = "'" + str(value).replace("'", "''") + "'"
+    return f"DATE {quoted}" if type(value) is date else quoted
 
 
 def _appends(entry: dict[str, object]) -> bool:

@@ -19,7 +19,7 @@ from deltalake.schema import Field
 from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 from quikapp_ml.stores.lake.declared import check_declaration
-from quikapp_ml.stores.lake.delta_changes import added_rows, operations_since, replace_rows
+from quikapp_ml.stores.lake.delta_changes import added_rows, literal, operations_since, replace_rows
 from quikapp_ml.stores.lake.delta_declared import (
     columns_of,
     constraints_of,
@@ -154,7 +154,7 @@ class DeltaLake(Lake):
                 rows = pa.table(QueryBuilder().register("rows", table).execute(f"SELECT {names} FROM rows"))  # noqa: S608
             return rows.cast(pa.schema([existing.field(column) for column in chosen]))
 
-    def find(self, name: str, column: str, values: Sequence[str]) -> pa.Table:
+    def find(self, name: str, column: str, values: Sequence[str | date]) -> pa.Table:
         """Rows of which the column has one of the values; files that cannot have them are not read."""
         with _storage(name):
             table = self._open(name)
@@ -162,7 +162,7 @@ class DeltaLake(Lake):
             chosen_columns([column], existing, name)
             if not values:
                 return existing.empty_table()
-            wanted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+            wanted = ", ".join(map(literal, values))
             sql = f"SELECT * FROM rows WHERE {quoted(column)} IN ({wanted})"  # noqa: S608 quoted
             return pa.table(QueryBuilder().register("rows", table).execute(sql)).cast(existing)
 
