@@ -30,7 +30,7 @@ class Count:
 
     def sql(self, as_of_micros: int) -> str:
         """The aggregate as a Spark SQL expression over activities."""
-        wanted = _in_window(self.kinds, self.days, as_of_micros)
+        wanted = in_window(self.kinds, self.days, as_of_micros)
         if self.towards_others:
             wanted += " AND other_user_id IS NOT NULL"
         return f"CAST(SUM(CASE WHEN {wanted} THEN 1 ELSE 0 END) AS DOUBLE)"
@@ -138,7 +138,7 @@ class Distinct:
 
     def sql(self, as_of_micros: int) -> str:
         """The aggregate as a Spark SQL expression over activities."""
-        wanted = _in_window(self.kinds, self.days, as_of_micros)
+        wanted = in_window(self.kinds, self.days, as_of_micros)
         return f"CAST(COUNT(DISTINCT CASE WHEN {wanted} THEN {self.of} END) AS DOUBLE)"
 
 
@@ -182,7 +182,8 @@ def _check_days(days: int | None) -> None:
         raise InvalidInput(f"a window has 1 day or more; given was days={days}")
 
 
-def _in_window(kinds: tuple[ActivityKind, ...], days: int | None, as_of_micros: int) -> str:
+def in_window(kinds: tuple[ActivityKind, ...], days: int | None, as_of_micros: int) -> str:
+    """A condition in SQL: one of these kinds, in the last `days` days."""
     if days is None:
         return among(kinds)
     first = (as_of_micros // _DAY_MICROS - days + 1) * _DAY_MICROS

@@ -7,7 +7,8 @@ to fade on. Windows of days are counted anew each time, from the activities of t
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from quikapp_ml.features.aggregates import Aggregate, Count, Decayed, Distinct, LastTime, Mean, Rate, among
+from quikapp_ml.entities.activities import ActivityKind
+from quikapp_ml.features.aggregates import Aggregate, Count, Decayed, Distinct, LastTime, Mean, Rate, in_window
 from quikapp_ml.features.base import FeatureView, micros_of
 
 _DAY = timedelta(days=1)
@@ -57,14 +58,16 @@ def parts_of(name: str, one: Aggregate, micros: int) -> tuple[Part, ...]:
 
 
 def _value(name: str, one: Aggregate) -> str:
-    """SQL of an aggregate's value, from its parts `m`, or from its windows `w`."""
+    """SQL of an aggregate's value, from its parts `m`, or from its window."""
     match one:
         case Mean():
             return f"m.{name}_sum / NULLIF(m.{name}_n, CAST(0 AS DOUBLE))"
         case Rate():
             return one.of(f"m.{name}_above", f"m.{name}_below")
-        case Count(days=int()) | Distinct():
-            return f"COALESCE(w.{name}, CAST(0 AS DOUBLE))"
+        case Count(days=int()):
+            return f"COALESCE(counts_window.{name}, CAST(0 AS DOUBLE))"
+        case Distinct():
+            return f"COALESCE({name}_window.{name}, CAST(0 AS DOUBLE))"
         case _:
             return f"m.{name}"
 
@@ -102,11 +105,10 @@ class ViewParts:
             gone = f"SELECT DISTINCT {self._key} FROM changes WHERE is_gone AND {self._view.is_whole}"  # noqa: S608 ours
             pieces.append(f"gone AS ({gone})")
         pieces.append(f"merged AS ({self._merged(as_of, since, some_are_gone=some_are_gone)})")
-        if windows:
-            pieces.append(f"windows AS ({windows})")
+        pieces += [f"{name}_window AS ({select})" for name, select in windows.items()]
         told = [f"m.{part}" for part in self._view.entity_key]
         told += [f"{_value(name, one)} AS {name}" for name, one in self._view.aggregates.items()]
-        joined = f" LEFT JOIN windows AS w ON {self._same('w', 'm')}" if windows else ""
+        joined = "".join(f" LEFT JOIN {name}_window ON {self._same(f'{name}_window', 'm')}" for name in windows)
         of_each = (
             f"SELECT {', '.join(told)}, timestamp_micros({micros_of(as_of)}) AS as_of "  # noqa: S608 ours
             f"FROM merged AS m{joined}"
@@ -137,20 +139,37 @@ class ViewParts:
         theirs = f"(SELECT a.* FROM activities AS a LEFT SEMI JOIN gone AS g ON {self._same('g', 'a')}) AS theirs"  # noqa: S608 ours
         return f"{whole} UNION ALL {self.counted(theirs, as_of)}"
 
-    def _windows(self, as_of: datetime) -> str:
-        """The aggregates over windows of days, from the weeks that they reach into; empty when there are none."""
+    def _windows(self, as_of: datetime) -> dict[str, str]:
+        """The SELECTs of what is counted over days, by name: `counts` of all that is only counted, and each Distinct.
+
+        An engine keeps a set for each entity to count what is distinct; it is far cheaper to group twice.
+        """
         micros = micros_of(as_of)
-        windowed = {
-            name: one for name, one in self._view.aggregates.items() if isinstance(one, Count | Distinct) and one.days
-        }
-        if not windowed:
-            return ""
-        longest = max(one.days or 0 for one in windowed.values())
-        kinds = tuple(sorted({kind for one in windowed.values() for kind in one.kinds}))
-        counted = [self._key, *(f"{one.sql(micros)} AS {name}" for name, one in windowed.items())]
+        aggregates = self._view.aggregates.items()
+        counts = {name: one for name, one in aggregates if isinstance(one, Count) and one.days}
+        selects = {}
+        if counts:
+            told = [self._key, *(f"{one.sql(micros)} AS {name}" for name, one in counts.items())]
+            kinds = tuple(sorted({kind for one in counts.values() for kind in one.kinds}))
+            days = max(one.days or 0 for one in counts.values())
+            source = self._within(kinds, days, as_of)
+            selects["counts"] = f"SELECT {', '.join(told)} FROM {source} GROUP BY {self._key}"  # noqa: S608 ours
+        for name, one in aggregates:
+            if isinstance(one, Distinct):
+                source = f"{self._within(one.kinds, one.days, as_of)} AND {one.of} IS NOT NULL"
+                each = f"SELECT DISTINCT {self._key}, {one.of} AS thing FROM {source}"  # noqa: S608 ours
+                selects[name] = (
+                    f"SELECT {self._key}, CAST(COUNT(*) AS DOUBLE) AS {name} FROM ({each}) AS each "  # noqa: S608 ours
+                    f"GROUP BY {self._key}"
+                )
+        return selects
+
+    def _within(self, kinds: tuple[ActivityKind, ...], days: int, as_of: datetime) -> str:
+        """Activities of the last days, from the weeks that these reach into."""
+        micros = micros_of(as_of)
         return (
-            f"SELECT {', '.join(counted)} FROM activities WHERE {self._view.counts(micros)} AND {among(kinds)} "  # noqa: S608 ours
-            f"AND week >= DATE '{_monday(as_of - longest * _DAY)}' GROUP BY {self._key}"
+            f"activities WHERE {self._view.counts(micros)} AND {in_window(kinds, days, micros)} "
+            f"AND week >= DATE '{_monday(as_of - days * _DAY)}'"
         )
 
     def _same(self, one: str, other: str) -> str:
