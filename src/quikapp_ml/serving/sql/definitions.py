@@ -1,6 +1,6 @@
 """CREATE, DROP, ALTER and COMMENT ON of what the catalog keeps; tables and views with columns are in `tables.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
@@ -71,13 +71,21 @@ def alter(unity: UnityCatalog, access: CallerAccess, session: SqlSession, words:
     elif words.one_of("SET OWNER TO", "OWNER TO"):
         change = Change(owner=words.identifier())
     elif changed.kind is Kind.TABLE and words.take("SET", "TBLPROPERTIES"):
-        kept = unity.tables.get(access, changed.name).record.properties
-        change = Change(properties={**kept, **words.properties()})
+        change = _properties(unity, access, changed.name, words.properties())
     else:
         raise words.refuse("this change", "known are OWNER TO, RENAME TO and SET TBLPROPERTIES")
     words.end()
     _change(unity, access, changed, change)
     return NOTHING
+
+
+def _properties(unity: UnityCatalog, access: CallerAccess, table: str, given: Mapping[str, str]) -> Change:
+    """The change of what the catalog keeps; Delta's own go to the table's log."""
+    of_delta = {name: value for name, value in given.items() if name.startswith("delta.")}
+    if of_delta:
+        unity.tables.set_delta_properties(access, table, of_delta)
+    kept = unity.tables.get(access, table).record.properties
+    return Change(properties={**kept, **{name: value for name, value in given.items() if name not in of_delta}})
 
 
 def comment(unity: UnityCatalog, access: CallerAccess, session: SqlSession, words: WordReader) -> pa.Table:

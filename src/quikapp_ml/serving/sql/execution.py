@@ -25,6 +25,9 @@ WORKERS = 4
 """Statements that run at a time; others wait."""
 
 MOST_WAITING = 200
+LONGEST_SECONDS = 3600.0
+"""A statement that runs longer is ended, when the next one comes or somebody asks for one."""
+
 KEPT_SECONDS = 3600.0
 MOST_KEPT_BYTES = 512 << 20
 """Answers are kept for an hour, and the oldest are let go of when all together are larger than this."""
@@ -71,6 +74,7 @@ class Execution:
     truncated: bool = False
     session: SqlSession | None = None
     """Where the statements that follow are, when it has ended well."""
+    started_at: float | None = None
     ended_at: float | None = None
     done: threading.Event = field(default_factory=threading.Event)
     engine: EngineSession | None = None
@@ -110,6 +114,7 @@ class StatementHost:
 
     def submit(self, execution: Execution) -> Execution:
         """Begin a statement. Raises Overloaded when too many wait."""
+        self._end_overdue()
         with self._lock:
             self._forget_old()
             waiting = sum(each.state is State.PENDING for each in self._executions.values())
@@ -123,6 +128,7 @@ class StatementHost:
 
     def get(self, statement_id: str, caller: Caller) -> Execution:
         """A statement of the caller, or anybody's for the administrator. Raises NotFound without it."""
+        self._end_overdue()
         with self._lock:
             self._forget_old()
             found = self._executions.get(statement_id)
@@ -161,6 +167,7 @@ class StatementHost:
             if execution.state is not State.PENDING:
                 return
             execution.state = State.RUNNING
+            execution.started_at = self._clock()
         try:
             answer = self._runner.run(execution.statement, lambda engine: self._on_engine(execution, engine))
         except SqlError as error:
@@ -204,6 +211,14 @@ class StatementHost:
         execution.state = state
         execution.ended_at = self._clock()
         execution.done.set()
+
+    def _end_overdue(self) -> None:
+        with self._lock:
+            latest = self._clock() - LONGEST_SECONDS
+            running = [each for each in self._executions.values() if each.state is State.RUNNING]
+            overdue = [each for each in running if each.started_at is not None and each.started_at < latest]
+        for each in overdue:
+            self.cancel(each)
 
     def _forget_old(self) -> None:
         now = self._clock()

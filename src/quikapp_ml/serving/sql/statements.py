@@ -50,6 +50,7 @@ _ELSEWHERE = {
 }
 
 
+_EVOLUTION = "WITH SCHEMA EVOLUTION"
 _READING = frozenset({"SELECT", "WITH", "FROM", "VALUES", "SHOW", "DESCRIBE", "DESC", "USE", "EXPLAIN", "("})
 
 
@@ -96,7 +97,8 @@ class StatementRunner:
         return self._with_engine(statement, on_engine)
 
     def _with_engine(self, statement: Statement, on_engine: Callable[[EngineSession], None]) -> Answer:
-        tree = parsed(statement.text)
+        text, evolves = _without_evolution(statement.text)
+        tree = parsed(text)
         bind(tree, statement.parameters)
         work = _Work(self._unity, statement, lambda: self._engine(on_engine))
         if isinstance(tree, exp.Create):
@@ -105,7 +107,7 @@ class StatementRunner:
             tree = exp.Delete(this=tree.expressions[0])
         for kind, privileges in _WRITES.items():
             if isinstance(tree, kind):
-                return Answer(work.change(tree, privileges), statement.session)
+                return Answer(work.change(tree, privileges, evolves=evolves), statement.session)
         if not isinstance(tree, (exp.Query, exp.Values)):
             raise unsupported(tree.sql(dialect=DIALECT)[:60], "this kind of statement is not known")
         return work.query(tree)
@@ -135,16 +137,17 @@ class _Work:
             return Answer(rows.slice(0, limit), self.statement.session, truncated=True)
         return Answer(rows, self.statement.session)
 
-    def change(self, tree: exp.Expr, privileges: tuple[Privilege, ...]) -> pa.Table:
-        """Change rows of one table."""
+    def change(self, tree: exp.Expr, privileges: tuple[Privilege, ...], *, evolves: bool) -> pa.Table:
+        """Change rows of one table; when it evolves, new columns of the source are added to it."""
         told = tree.this
         target = told.this if isinstance(told, exp.Schema) else told
         if not isinstance(target, exp.Table):
             raise unsupported(target.sql(dialect=DIALECT)[:60], "rows are written to tables")
         plan = self._planner().change(tree, target, *privileges)
+        text = plan.text.replace("MERGE INTO", f"MERGE {_EVOLUTION} INTO", 1) if evolves else plan.text
         engine = self.open_engine()
         try:
-            engine.change(plan.text, plan.tables, plan.versions, target.name)
+            engine.change(text, plan.tables, plan.versions, target.name)
         finally:
             engine.stop()
         return NOTHING
@@ -177,6 +180,14 @@ class _Work:
 
     def _planner(self) -> Planner:
         return Planner(self.unity, self.statement.caller, self.statement.session)
+
+
+def _without_evolution(text: str) -> tuple[str, bool]:
+    """The text without the words that the parser does not know after MERGE, and whether it had them."""
+    tokens = tokens_of(text)
+    if [token.text.upper() for token in tokens[:4]] != ["MERGE", *_EVOLUTION.split()]:
+        return text, False
+    return text[: tokens[1].start] + text[tokens[3].end + 1 :], True
 
 
 def _is_of_the_catalog(words: WordReader) -> bool:

@@ -5,21 +5,27 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from quikapp_ml.errors import JobFailed
 from quikapp_ml.stores.lake.secrecy import cause, without_keys
 from quikapp_ml.stores.lake.spark import SparkCompute
 
+MOST_BYTES = 1 << 30
+"""More than this of an answer is not held in memory."""
+
 
 class SqlSessions:
     """Opens sessions of the engine behind a Spark Connect URL; of Sail in this process when it is empty."""
 
-    def __init__(self, remote: str = "") -> None:
+    def __init__(self, remote: str = "", most_bytes: int = MOST_BYTES) -> None:
         self._compute = SparkCompute(remote)
+        self._most_bytes = most_bytes
 
     def open(self) -> "SqlEngineSession":
         """A session for one statement. Raises Unavailable when the engine does not answer."""
-        return SqlEngineSession(self._compute)
+        return SqlEngineSession(self._compute, self._most_bytes)
 
     def close(self) -> None:
         """Give the engine back."""
@@ -29,8 +35,9 @@ class SqlSessions:
 class SqlEngineSession:
     """Runs one statement; `stop` may be called from another thread, and ends it."""
 
-    def __init__(self, compute: SparkCompute) -> None:
+    def __init__(self, compute: SparkCompute, most_bytes: int) -> None:
         self._compute = compute
+        self._most_bytes = most_bytes
         self._session: Any = compute.new_session()
 
     def query(self, sql: str, tables: Mapping[str, str], versions: Mapping[str, int], limit: int | None) -> pa.Table:
@@ -39,7 +46,7 @@ class SqlEngineSession:
             for name, uri in tables.items():
                 self._register(name, self._compute.readable(uri), versions.get(name))
             frame = self._session.sql(sql)
-            return (frame if limit is None else frame.limit(limit)).toArrow()
+            return self._fetched(frame if limit is None else frame.limit(limit))
         except PySparkException as error:
             raise _failed(error) from cause(error)
 
@@ -65,6 +72,21 @@ class SqlEngineSession:
             self._session.stop()
         except PySparkException:
             return
+
+    def _fetched(self, frame: DataFrame) -> pa.Table:
+        """As `toArrow`, which would take whatever comes; the client's own way to fetch part by part gives rows only."""
+        schema = to_arrow_schema(frame.schema, error_on_duplicated_field_names_in_struct=True)
+        plan = frame._plan.to_proto(self._session.client)
+        parts: list[pa.Table] = []
+        n_bytes = 0
+        for part in self._session.client.to_table_as_iterator(plan, {}):
+            if isinstance(part, pa.Table):
+                parts.append(part)
+                n_bytes += part.nbytes
+            if n_bytes > self._most_bytes:
+                most = f"{self._most_bytes >> 20} MiB"
+                raise JobFailed(f"the rows are larger than {most}; ask for fewer, or write them by INSERT INTO a table")
+        return pa.concat_tables(parts).cast(schema) if parts else schema.empty_table()
 
     def _register(self, name: str, place: str, version: int | None) -> None:
         reader = self._session.read.format("delta")

@@ -70,6 +70,23 @@ def test_rows_are_written_read_and_changed(desk: Desk) -> None:
     assert [each["operation"] for each in desk.rows("DESCRIBE HISTORY numbers LIMIT 2")][1] == "MERGE"
 
 
+def test_a_merge_can_add_columns(desk: Desk) -> None:
+    numbers(desk)
+    desk.ask(
+        "MERGE WITH SCHEMA EVOLUTION INTO numbers t USING (SELECT 3 AS n, 'drei' AS word, 9 AS square) s ON t.n = s.n "
+        "WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    assert desk.rows("SELECT * FROM numbers WHERE n > 1 ORDER BY n") == [
+        {"n": 2, "word": "two", "square": None},
+        {"n": 3, "word": "drei", "square": 9},
+    ]
+
+
+def test_two_columns_may_have_one_name(desk: Desk) -> None:
+    rows = desk.ask("SELECT 1 AS a, 2 AS a").rows
+    assert rows.column_names == ["a", "a"] and rows.num_rows == 1
+
+
 def test_older_versions_are_read_by_number_and_by_time(desk: Desk) -> None:
     numbers(desk)
     assert desk.rows("SELECT count(*) AS c FROM numbers VERSION AS OF 1") == [{"c": 2}]
@@ -240,6 +257,10 @@ def test_what_is_said_of_things_is_shown(desk: Desk) -> None:
     told = {each["col_name"]: each["data_type"] for each in desk.rows("DESC EXTENDED numbers")}
     assert (told["Owner"], told["Comment"], told["Provider"]) == ("ann", "counted", "delta")
     assert {"key": "team", "value": "ml"} in desk.rows("SHOW TBLPROPERTIES numbers")
+    desk.ask("ALTER TABLE numbers SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')")
+    assert {"key": "delta.enableChangeDataFeed", "value": "true"} in desk.rows("SHOW TBLPROPERTIES numbers")
+    assert desk.unity.tables.described("quikapp_ml.default.numbers").record.properties == {"team": "ml"}
+    assert refused(desk, "ALTER TABLE numbers SET TBLPROPERTIES ('delta.what' = '1')") == "INVALID_PARAMETER_VALUE"
     assert desk.rows("DESCRIBE DETAIL numbers")[0]["name"] == "quikapp_ml.default.numbers"
     assert "word STRING" in desk.rows("SHOW CREATE TABLE numbers")[0]["createtab_stmt"]
     desk.ask("CREATE VOLUME files COMMENT 'papers'")
