@@ -28,6 +28,7 @@ from quikapp_ml.stores.lake.delta_folders import (
     delta_history,
     is_delta,
     remove_delta,
+    set_delta_properties,
 )
 from quikapp_ml.stores.lake.rows import is_name_part
 from quikapp_ml.stores.lake.tables import CATALOG, TABLES
@@ -189,6 +190,20 @@ class Tables:
             changed = replace(record, details=details)
             self._securables.change(changed, Change(owner=access.who.name), access.who.name)
         return self.described(securable.name)
+
+    def set_delta_properties(self, access: CallerAccess, name: str, properties: Mapping[str, str]) -> None:
+        """Change properties of the table's own log, such as `delta.enableChangeDataFeed`.
+
+        Raises FeatureDisabled for tables that the service declares, InvalidInput for a view.
+        """
+        securable = full_name(Kind.TABLE, name)
+        access.check_manages(securable)
+        if securable.name in _OWN:
+            raise FeatureDisabled(f"the properties of {securable.name} are declared by the service that writes it")
+        info = self.described(securable.name)
+        if info.table_type == VIEW:
+            raise InvalidInput(f"{securable.name} is a view: it has no log")
+        set_delta_properties(info.location, properties)
 
     def drop(self, access: CallerAccess, name: str) -> None:
         """Drop a table; the files of an external one stay. Raises NotFound, PermissionDenied."""

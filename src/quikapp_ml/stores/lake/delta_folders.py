@@ -79,6 +79,14 @@ def create_delta(uri: str, facts: DeltaFacts, rows: pa.Table | None = None) -> D
     return delta_facts(uri)
 
 
+def set_delta_properties(uri: str, properties: Mapping[str, str]) -> None:
+    """Change what Delta itself keeps to, in one commit. Raises InvalidInput for what it does not know."""
+    try:
+        _open(uri).alter.set_table_properties(dict(properties))
+    except (DeltaError, ValueError) as error:
+        raise InvalidInput(f"Delta does not take these properties: {without_keys(str(error))[:500]}") from cause(error)
+
+
 def is_delta(uri: str) -> bool:
     """Whether a table has been created there."""
     return DeltaTable.is_deltatable(uri, storage_options=_options(uri))
