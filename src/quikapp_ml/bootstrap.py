@@ -25,6 +25,7 @@ from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiment_host import ExperimentHost
+from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import FeedbackIntake
 from quikapp_ml.serving.health import Checks, DatabricksProbe, HealthMonitor, count_champions
@@ -186,6 +187,7 @@ class Service:
         self.mlflow_ui = MlflowUi(settings.mlflow_uri, settings.home, lambda: not self._registering.is_alive())
         self._closing.callback(self.mlflow_ui.close)
         self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
+        self.experiment_reader = ExperimentReader(self.lake, lambda: open_compute(spark), lambda: datetime.now(UTC))
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]

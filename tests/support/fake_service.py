@@ -47,6 +47,7 @@ from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.ledger_archive import Recorded
@@ -65,6 +66,7 @@ from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle
 from quikapp_ml.workflows.catalog import JobCatalog
 from quikapp_ml.workflows.schedule import quartz_to_next
+from support.no_rows import NoRows, Nowhere
 
 
 class FakeIntake:
@@ -291,6 +293,10 @@ class FakeService:
     @property
     def lake(self) -> MemoryLake:
         return MemoryLake()
+
+    @property
+    def experiment_reader(self) -> ExperimentReader:
+        return ExperimentReader(Nowhere(), NoRows, lambda: datetime(2026, 11, 25, tzinfo=UTC))
 
     @property
     def experiment_desk(self) -> Any:

@@ -26,6 +26,7 @@ from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
@@ -219,6 +220,8 @@ class Service(Protocol):
     def experiments(self) -> FollowsExperiments: ...  # noqa: D102
     @property
     def experiment_desk(self) -> ExperimentDesk: ...  # noqa: D102
+    @property
+    def experiment_reader(self) -> ExperimentReader: ...  # noqa: D102
     @property
     def lake(self) -> Lake: ...  # noqa: D102
     @property

@@ -3,7 +3,7 @@
 from typing import Any
 
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
-from quikapp_ml.jobs.experiment_results import ExperimentResults
+from quikapp_ml.experiments.results import ExperimentResults
 from quikapp_ml.serving.experiments import ExperimentHistory, ExperimentList, ExperimentShown
 
 EXPERIMENT_QUESTIONS = (ExperimentSpec, ExperimentDecision)

@@ -11,16 +11,17 @@ import yaml
 
 from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
-from quikapp_ml.entities.experiments import ExperimentDecision
+from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
 from quikapp_ml.errors import InvalidInput, NotFound
-from quikapp_ml.experiments.verdict import Verdict
+from quikapp_ml.experiments.report import report as report_of
+from quikapp_ml.experiments.results import ExperimentResults
 from quikapp_ml.jobs.experiment_power import power as power_of
-from quikapp_ml.jobs.experiment_results import results as results_of
+from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk, read_spec, spec_of
 from quikapp_ml.serving.local_token import local_user
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.home import Home
-from quikapp_ml.stores.lake import open_lake
+from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.state import open_state
 
 app = typer.Typer(help="Experiments: draw up, start, stop, decide; how many people one needs.", no_args_is_help=True)
@@ -105,20 +106,51 @@ def decide(
 @app.command("results")
 def results(name: Name) -> None:
     """Say what an experiment has shown so far; to look does no harm, however often."""
-    with _desk() as desk:
-        spec = spec_of(desk.get(name))
-    found = results_of(open_lake(Settings.from_environment().lake_path), spec)
-    counts = ", ".join(f"{variant} {count:,}" for variant, count in found.units.items())
-    answers.print(f"{counts} ({spec.unit}s). {found.sentence}", highlight=False, soft_wrap=True)
-    if found.fallbacks:
-        answers.print(f"{found.fallbacks:,} answers were control's, because their variant could not give them.")
+    spec, found = _results(name)
+    counts = ", ".join(f"{variant} {count:,}" for variant, count in found.arrivals.units.items())
+    answers.print(f"{counts} ({spec.unit}s). {found.arrivals.sentence}", highlight=False, soft_wrap=True)
+    if found.arrivals.fallbacks:
+        answers.print(
+            f"{found.arrivals.fallbacks:,} answers were control's, because their variant could not give them."
+        )
     rows = [
-        (one.metric, one.variant, f"{one.control_value:.4g}", f"{one.value:.4g}", _change(one.verdict))
+        (one.metric, one.role, one.variant, _number(one.control_value), _number(one.value), _change(one.change))
         for one in found.metrics
     ]
-    show_table(("metric", "variant", "control", "", "change"), rows, empty="")
+    show_table(("metric", "", "variant", "control", "", "change"), rows, empty="")
     for one in found.metrics:
         answers.print(f"{one.variant}: {one.sentence}", highlight=False, soft_wrap=True)
+
+
+@app.command("report")
+def report(
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="File for the page; NAME.html in this folder when left out.")] = None,
+) -> None:
+    """Write what an experiment has shown so far as one HTML page, with plots, for those who decide."""
+    page, file = report_of(*_results(name)), out or Path(f"{name}.html")
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}; give another --out") from error
+    answers.print(f"{file} is written", highlight=False)
+
+
+def _results(name: str) -> tuple[ExperimentSpec, ExperimentResults]:
+    settings = Settings.from_environment()
+    with _desk() as desk:
+        spec = spec_of(desk.get(name))
+    lake = open_lake(settings.lake_path)
+    reader = ExperimentReader(lake, lambda: open_compute(settings.spark_remote), lambda: datetime.now(UTC))
+    return spec, reader.results(spec)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _change(change: float | None) -> str:
+    return "" if change is None else f"{change:+.1%}"
 
 
 @app.command("power")
@@ -146,10 +178,6 @@ def power(
         f"the least change that they find four times in five is {found.smallest_relative:.1%}.",
         highlight=False,
     )
-
-
-def _change(verdict: Verdict | None) -> str:
-    return "" if verdict is None else f"{verdict.change:+.1%}"
 
 
 def _variants(spec: Any) -> str:

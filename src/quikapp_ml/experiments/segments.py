@@ -45,6 +45,7 @@ class Segmentation:
     sentence: str
     results: Sequence[SegmentResult]
     warning: str = WARNING
+    """What must be read before the numbers."""
 
 
 def segmented(spec: ExperimentSpec, counted: Counted, ways: Mapping[str, NDArray[np.str_]]) -> list[Segmentation]:

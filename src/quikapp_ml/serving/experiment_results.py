@@ -3,8 +3,7 @@
 Nothing is kept from look to look: an event that comes late is counted by the next one, where it belongs.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 
@@ -13,8 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from quikapp_ml.entities.experiments import ExperimentSpec, Metric
-from quikapp_ml.experiments.analysis import Counted, MetricResult, Role, analysed
-from quikapp_ml.experiments.arrivals import Arrivals, arrivals
+from quikapp_ml.experiments.analysis import Counted, Role, analysed
+from quikapp_ml.experiments.arrivals import arrivals
 from quikapp_ml.experiments.metrics import (
     Statement,
     metric_statement,
@@ -23,21 +22,9 @@ from quikapp_ml.experiments.metrics import (
     watched,
 )
 from quikapp_ml.experiments.observed import Observed
-from quikapp_ml.experiments.segments import Segmentation, segmented
+from quikapp_ml.experiments.results import ExperimentResults
+from quikapp_ml.experiments.segments import segmented
 from quikapp_ml.stores.lake.base import Compute, Lake
-
-
-@dataclass(frozen=True)
-class ExperimentResults:
-    """An experiment at one look."""
-
-    name: str
-    hypothesis: str
-    unit: str
-    as_of: datetime
-    arrivals: Arrivals
-    metrics: Sequence[MetricResult]
-    segments: Sequence[Segmentation]
 
 
 class ExperimentReader:

@@ -40,6 +40,10 @@ def test_from_a_file_to_a_decision(folder: Path) -> None:
     with pytest.raises(Conflict, match="salt cannot be changed"):
         run("change", str(folder / "ranks.yaml"))
     assert "control 0, same 0 (users). Nobody was let in yet." in run("results", "better-ranks")
+    assert "page.html is written" in run("report", "better-ranks", "--out", str(folder / "page.html"))
+    assert "Nobody was let in yet." in (folder / "page.html").read_text()
+    with pytest.raises(InvalidInput, match="cannot be written: No such file or directory; give another --out"):
+        run("report", "better-ranks", "--out", str(folder / "nowhere" / "page.html"))
     run("stop", "better-ranks")
     run("decide", "better-ranks", "same", "--reason", "it is the same")
     shown = run("show", "better-ranks")

@@ -14,7 +14,7 @@ from quikapp_ml.api.deps import Service, service_of
 from quikapp_ml.api.places import holder_of
 from quikapp_ml.api.schemas import documented
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
-from quikapp_ml.jobs.experiment_results import ExperimentResults, results
+from quikapp_ml.experiments.results import ExperimentResults
 from quikapp_ml.serving.experiments import ExperimentHistory, ExperimentList, shown, spec_of
 from quikapp_ml.stores.state.experiments import ExperimentRecord
 
@@ -85,7 +85,7 @@ async def experiment_results(request: Request, name: str) -> Response:
 
 
 def _results(service: Service, name: str) -> ExperimentResults:
-    return results(service.lake, spec_of(service.experiment_desk.get(name)))
+    return service.experiment_reader.results(spec_of(service.experiment_desk.get(name)))
 
 
 async def _steered(request: Request, step: Callable[..., ExperimentRecord], *given: Any) -> Response:

@@ -22,9 +22,11 @@ def test_experiments_are_listed_and_shown(client: Client) -> None:
 
 def test_results_are_told(client: Client) -> None:
     told = client.get(f"{ONE}/results").json()
-    assert (told["name"], told["units"]) == ("better-ranks", {"control": 0, "version-2": 0})
-    assert told["sentence"] == "Nobody was let in yet."
-    assert [metric["metric"] for metric in told["metrics"]] == ["clicks", "reports"]
+    assert (told["name"], told["arrivals"]["units"]) == ("better-ranks", {"control": 0, "version-2": 0})
+    assert told["arrivals"]["sentence"] == "Nobody was let in yet."
+    found = [(metric["metric"], metric["role"], metric["finding"]) for metric in told["metrics"]]
+    assert found[:2] == [("clicks", "deciding", "unknown"), ("reports", "guardrail", "unknown")]
+    assert {role for _, role, _ in found[2:]} == {"watched"}
 
 
 def test_every_step_names_who_took_it_and_holds_at_once(client: Client, service: FakeService) -> None:
