@@ -37,7 +37,7 @@ def embed_everybody(registry: ModelRegistry, lake: Lake, work: Path) -> int:
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work, prefix="embeddings-") as folder:
         model = UserEmbeddings.load(registry.fetch(champion.name, champion.number, Path(folder) / "model"))
-    rows = vectors(model, used_now(ordered_events(pinned)), as_of, known_at=datetime.now(UTC))
+    rows = vectors(model, used_now(ordered_events(pinned, texts=False)), as_of, known_at=datetime.now(UTC))
     once = Transaction(f"user_embeddings/{champion.number}", pinned.versions[EVENTS.name])
     version = add_vectors(lake, rows, once)
     logger.info("%s: %d people by version %d, table version %d", USER_EMBEDDINGS.name, rows.num_rows, champion.number,

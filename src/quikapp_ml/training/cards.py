@@ -51,13 +51,18 @@ def limits_of(card: str) -> str:
     return found[1].strip() if found else ""
 
 
+def limits_as_card(limits: str) -> str:
+    """A card of which nothing but its limits is known."""
+    return f"## Limits\n\n{limits}\n" if limits else ""
+
+
 def _task(model_class: type[Model]) -> str:
     return (inspect.getdoc(model_class) or "").split("\n\n")[0].replace("\n", " ")
 
 
 def _measures(facts: CardFacts) -> str:
     """One row a measure: the deciding one first, with its 95 % interval; baselines do not change with the version."""
-    bounds = {f"{facts.metric}_low", f"{facts.metric}_high"}
+    bounds = {f"{name}{end}" for name in facts.metrics for end in ("_low", "_high")}
     names = [facts.metric, *(name for name in facts.metrics if name != facts.metric and name not in bounds)]
     lines = ["| measure | this version | before |", "|---|---|---|"]
     for name in names:
@@ -71,7 +76,8 @@ def _value(name: str, metrics: Mapping[str, float]) -> str:
         return "–"
     low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
     interval = f" ({low:.4f} to {high:.4f})" if low is not None and high is not None else ""
-    return f"{metrics[name]:.4f}{interval}"
+    is_count = not interval and metrics[name] > 1 and metrics[name].is_integer()
+    return f"{metrics[name]:.0f}" if is_count else f"{metrics[name]:.4f}{interval}"
 
 
 def _table(left: str, right: str, rows: Mapping[str, str]) -> str:

@@ -63,13 +63,18 @@ class EmbeddingsRecipe(Recipe[UserEmbeddings, ChannelQuestions]):
     metric: ClassVar[str] = "ndcg_at_10"
     tables: ClassVar[tuple[str, ...]] = (EVENTS.name,)
 
+    limits: ClassVar[str] = (
+        "Being in a public channel is all that counts: reading, reactions and how much somebody writes do not. Where "
+        "the channels that people use say no more than popularity does, it is not promoted."
+    )
+
     def untrained(self) -> UserEmbeddings:
         """It has no starter: channels belong to one workspace."""
         return UserEmbeddings.untrained()
 
     def examples(self, lake: Lake) -> ChannelQuestions:
         """Read off the log. Raises NotEnoughData."""
-        return questions_of(ordered_events(lake))
+        return questions_of(ordered_events(lake, texts=False))
 
     def split(self, examples: ChannelQuestions) -> tuple[ChannelQuestions, ChannelQuestions]:
         """Adoptions before and after the moment at which four fifths of the questions were asked.

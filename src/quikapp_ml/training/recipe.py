@@ -30,6 +30,9 @@ class Recipe(ABC, Generic[M, E]):
     tables: ClassVar[tuple[str, ...]]
     """Full names of the tables it reads; their versions are kept with the model."""
 
+    limits: ClassVar[str] = ""
+    """What the first card says of the model's limits, where no starter's card does."""
+
     @abstractmethod
     def examples(self, lake: Lake) -> E:
         """Labelled examples in the order of time, each with the features as they were known before its label.

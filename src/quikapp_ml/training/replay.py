@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from quikapp_ml.entities.events import Event, event_from_row
 from quikapp_ml.stores.lake.base import Lake
@@ -12,14 +13,19 @@ BATCH_ROWS = 10_000
 _ORDER = [("event_time", "ascending"), ("ingest_time", "ascending"), ("event_id", "ascending")]
 
 
-def ordered_events(lake: Lake, version: int | None = None) -> Iterator[Event]:
+def ordered_events(lake: Lake, version: int | None = None, *, texts: bool = True) -> Iterator[Event]:
     """All events of the lake by event time, then ingest time, then id; none when the table was never made.
 
     The table is held in Arrow's memory, events one by one in Python's. `version` reads an older version of the table.
+    Without `texts`, which are most of it, messages have no content and edits, which are nothing else, are left out.
     """
     if version is None and not lake.exists(EVENTS.name):
         return
-    yield from in_order(lake.read(EVENTS.name, version=version))
+    if texts:
+        yield from in_order(lake.read(EVENTS.name, version=version))
+        return
+    rows = lake.read(EVENTS.name, [name for name in EVENTS.columns.names if name != "content"], version)
+    yield from in_order(rows.filter(pc.not_equal(rows["type"], "edit")))
 
 
 def in_order(rows: pa.Table) -> Iterator[Event]:

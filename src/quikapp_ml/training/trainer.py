@@ -14,7 +14,7 @@ from quikapp_ml.features.services import tags_of
 from quikapp_ml.models.base import Model
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.registry.base import CARD_FILE, CHALLENGER, CHAMPION, ModelRegistry, ModelVersion, NewVersion
-from quikapp_ml.training.cards import CardFacts, write_card
+from quikapp_ml.training.cards import CardFacts, limits_as_card, write_card
 from quikapp_ml.training.pinned import PinnedLake
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.starters import read_metadata
@@ -116,7 +116,7 @@ def _load_previous(recipe: Recipe[Any, Any], registry: ModelRegistry, starter: P
     untrained = recipe.untrained()
     if untrained is None:
         raise NotFound(f"{name} has neither a registered version with an alias nor a starter to learn on from")
-    return _Previous(untrained)
+    return _Previous(untrained, card=limits_as_card(recipe.limits))
 
 
 def _card(folder: Path) -> str:

@@ -19,6 +19,15 @@ def test_events_come_back_as_they_were_in_the_order_of_their_times(monkeypatch: 
     assert list(ordered_events(lake)) == events
 
 
+def test_without_texts_everything_else_is_as_it_was() -> None:
+    events = random_log(seed=1, n_events=300)
+    lake = MemoryLake()
+    lake.ensure(EVENTS)
+    lake.append(EVENTS.name, table_of(events))
+    bare = [event.model_copy(update={"content": None}) if event.type == "message" else event for event in events]
+    assert list(ordered_events(lake, texts=False)) == [event for event in bare if event.type != "edit"]
+
+
 def test_an_older_version_can_be_read() -> None:
     first, second = random_log(seed=1, n_events=2)
     lake = MemoryLake()

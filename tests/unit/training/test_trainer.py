@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from quikapp_ml.errors import Damaged, InvalidInput, NotFound
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.memory import MemoryLake
+from quikapp_ml.training.cards import limits_of
 from quikapp_ml.training.recipe import NotEnoughData
 from quikapp_ml.training.starters import register_starters
 from quikapp_ml.training.trainer import CANDIDATE, next_patch, train
@@ -146,6 +147,8 @@ def test_a_damaged_previous_version_is_said_not_worked_around(
 
 def test_a_recipe_that_can_begins_with_nothing(lake: MemoryLake, registry: WatchedRegistry, tmp_path: Path) -> None:
     class Beginner(ThresholdRecipe):
+        limits = "Knows nothing yet."
+
         def untrained(self) -> Threshold:
             return Threshold(math.inf)
 
@@ -154,6 +157,7 @@ def test_a_recipe_that_can_begins_with_nothing(lake: MemoryLake, registry: Watch
     assert (outcome.version.semantic_version, outcome.version.tags["previous_number"]) == ("1.0.0", "starter")
     card = (registry.fetch("threshold", 1, tmp_path / "fetched") / "card.md").read_text()
     assert "beside an untrained model" in card
+    assert limits_of(card) == "Knows nothing yet."
 
 
 def test_the_next_version_is_one_above_the_greatest() -> None:
