@@ -100,3 +100,29 @@ def test_a_broken_variant_started_by_another_process_costs_no_answer(service: Se
     assert not any(answer["degraded"] for answer in answers)
     assert service.experiments.fallbacks > 0
     assert f"quikapp_ml_experiment_fallbacks_total {service.experiments.fallbacks}.0" in metrics
+
+
+BAD: list[tuple[str, Any]] = [
+    ("name", None), ("name", 7), ("name", "A B"), ("name", "x" * 64), ("subject", "weather"), ("unit", "planet"),
+    ("unit", ""), ("variants", []), ("variants", [{}]), ("variants", "all"),
+    ("variants", [{"name": "a", "weight": 1.0}] * 2),
+    ("variants", [{"name": "a", "weight": "0.5"}, {"name": "b", "weight": 0.5}]), ("metrics", []),
+    ("metrics", [{"name": "a", "of": "teleport"}]), ("smallest_effect", 0), ("smallest_effect", -1),
+    ("salt", "a:b"), ("salt", ""), ("layer", "ä"), ("slice", {"start": 1, "end": 0}), ("slice", {"start": 1.0}),
+    ("holdout", {"salt": "h", "share": 1.0}), ("audience", {"planets": []}), ("overrides", {"ann": "blue"}),
+    ("overrides", {"": "new"}), ("planned_units", 1), ("guardrails", [{"name": "g", "of": "click", "at_most": 0}]),
+    ("colour", "red"),
+]  # fmt: skip
+
+
+def test_whatever_is_sent_is_answered_by_what_is_wrong_with_it(service: Service) -> None:
+    with Server(create_app(service)).running() as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        for field, value in BAD:
+            answer = client.post("/api/ml/experiments", json={**SPEC, field: value})
+            assert answer.status_code == 422, (field, value, answer.text)
+            assert answer.json()["error"]["details"], (field, value)
+        for method, path in (("get", ""), ("post", "/start"), ("post", "/stop"), ("get", "/history")):
+            assert client.request(method, f"{ONE}-not{path}").status_code == 404
+        assert client.post(f"{ONE}/decide", json={"variant": "new"}).status_code == 422
+        assert client.delete(ONE).status_code == 405
+        assert client.get("/api/ml/experiments").json() == {"experiments": []}

@@ -5,7 +5,9 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
@@ -24,6 +26,7 @@ from quikapp_ml.stores.spool.base import Spool
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 50_000
+_endpoint: ContextVar[str | None] = ContextVar("endpoint", default=None)
 
 
 class Inputs(StrEnum):
@@ -120,7 +123,7 @@ class DecisionLedger:
             "model_number": decision.model_number,
             "model_alias": decision.model_alias,
             "policy_version": decision.policy_version,
-            "endpoint": decision.endpoint,
+            "endpoint": decision.endpoint or _endpoint.get(),
             "degraded": decision.degraded,
             "experiment": decision.experiment,
             "unit": decision.unit,
@@ -157,6 +160,16 @@ class DecisionLedger:
     def _features_from(self) -> str:
         """The events that the features knew of: what this spool had written into their table up to a frame."""
         return f"{EVENTS.name}@{self._spool.writer_id}:{self._spool.last_sequence}"
+
+
+@contextmanager
+def asked_through(endpoint: str) -> Iterator[None]:
+    """Let the decisions that are made inside name the serving endpoint through which the services are asked."""
+    asked = _endpoint.set(endpoint)
+    try:
+        yield
+    finally:
+        _endpoint.reset(asked)
 
 
 def json_text(given: Any) -> str:

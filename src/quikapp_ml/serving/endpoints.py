@@ -17,6 +17,7 @@ from pathlib import Path
 
 from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound, QuikAppMLError, Unavailable
 from quikapp_ml.serving.built_in_endpoints import MAX_RECORDS, BuiltIn
+from quikapp_ml.serving.decisions import asked_through
 from quikapp_ml.serving.deployments import Artefacts, Deployment, Served
 from quikapp_ml.serving.endpoint_changes import WantedConfig, check_endpoint_name, checked_config
 from quikapp_ml.serving.endpoint_telemetry import EntityTelemetry, ProcessLoad, exposition
@@ -365,7 +366,8 @@ class EndpointHost:
         if records is not None and built_in.asks(records):
             if len(records) > MAX_RECORDS:
                 raise InvalidInput(f"{len(records)} records are given, at most {MAX_RECORDS} are allowed")
-            answers = await built_in.answer(records, from_text=invocation.is_csv)
+            with asked_through(built_in.name):
+                answers = await built_in.answer(records, from_text=invocation.is_csv)
             return Scored(200, encode({"predictions": answers}))
         loaded = self._models.get(built_in.model)
         columns = invocation.columns(loaded.model.inputs)

@@ -8,7 +8,7 @@ import pytest
 
 from quikapp_ml.entities.decisions import Decision, ModelRef
 from quikapp_ml.serving import decisions
-from quikapp_ml.serving.decisions import DecisionLedger, time_ordered_id
+from quikapp_ml.serving.decisions import DecisionLedger, asked_through, time_ordered_id
 from quikapp_ml.serving.lake_writer import arrow_rows
 from quikapp_ml.stores.lake.tables import DECISIONS
 from quikapp_ml.stores.spool.memory import MemorySpool
@@ -109,6 +109,14 @@ def test_inputs_without_addresses_are_kept_as_they_came(ledger: DecisionLedger, 
     assert [row["inputs"] for row in written] == ["kept"] * 3
     hashes = [row["request_hash"] for row in written]
     assert hashes[0] == hashes[2] != hashes[1]
+
+
+def test_decisions_name_the_endpoint_that_was_asked(ledger: DecisionLedger, spool: MemorySpool) -> None:
+    with asked_through("quikapp-spam"):
+        ledger.record(decision(ledger.new_decision_id()))
+        ledger.record(decision(ledger.new_decision_id(), endpoint="mine"))
+    ledger.record(decision(ledger.new_decision_id()))
+    assert [row["endpoint"] for row in rows(spool)] == ["quikapp-spam", "mine", None]
 
 
 def test_sampling_keeps_every_row_and_the_inputs_of_its_share(spool: MemorySpool, clock: Clock) -> None:
