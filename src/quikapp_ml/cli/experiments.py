@@ -133,7 +133,7 @@ def report(
         file.write_text(page, encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"{file} cannot be written: {error.strerror}; give another --out") from error
-    answers.print(f"{file} is written", highlight=False)
+    answers.print(f"{file} is written", highlight=False, soft_wrap=True)
 
 
 def _results(name: str) -> tuple[ExperimentSpec, ExperimentResults]:

@@ -199,7 +199,7 @@ def test_people_have_their_role_and_team_of_now(lake: Lake, compute: Compute) ->
 
 @pytest.mark.parametrize("subject", DEFAULTS)
 def test_default_metrics_run_on_empty_tables(lake: Lake, compute: Compute, subject: Subject) -> None:
-    for unit in ("user", "channel", "workspace"):
+    for unit in ("user", "workspace"):
         trial = spec(Metric(name="e", of="degraded", kind="rate"), subject=subject, unit=unit)
         for metric in watched(trial):
             assert asked(lake, compute, metric_statement(trial, metric)) == []
