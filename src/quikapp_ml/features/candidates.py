@@ -4,6 +4,7 @@ A source gives items best first. The first source that gives an item is the one 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from quikapp_ml.features.conversations import Conversation, conversations
 from quikapp_ml.features.landscape import Flags, Floats, Rows
 from quikapp_ml.features.viewpoint import Viewpoint
+from quikapp_ml.features.workspace import Workspace
 
 MAX_CANDIDATES = 300
 MAX_FROM_A_SOURCE = 60
@@ -111,9 +113,13 @@ def _recent_authors(view: Viewpoint) -> list[str]:
     """Who wrote last in the liveliest channels that the asker may see."""
     found: dict[str, None] = {}
     for channel_id in view.ids(view.liveliest(view.readable, MAX_OTHER_CHANNELS_READ)):
-        recent = view.recent_messages(channel_id, MESSAGES_A_CHANNEL)
-        found.update(dict.fromkeys(message.author_id for message in recent if message.author_id and not message.is_bot))
+        found.update(view.of_messages(channel_id, "authors", partial(_authors, channel_id)))
     return list(found)
+
+
+def _authors(channel_id: str, workspace: Workspace) -> dict[str, None]:
+    recent = workspace.recent_messages(channel_id, MESSAGES_A_CHANNEL)
+    return dict.fromkeys(message.author_id for message in recent if message.author_id and not message.is_bot)
 
 
 def _strangers(view: Viewpoint, people: Iterable[str]) -> Iterator[str]:

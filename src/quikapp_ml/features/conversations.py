@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from quikapp_ml.features.viewpoint import Viewpoint, may_be_read
@@ -21,6 +22,9 @@ class Conversation:
     answers_you: bool
 
 
+_LAST_AT = attrgetter("last_at")
+
+
 @dataclass(frozen=True, slots=True)
 class _Digest:
     """What there is to read in a channel for everybody who did not write there and avoids nobody who did."""
@@ -31,22 +35,28 @@ class _Digest:
 
 def conversations(view: Viewpoint, channel_ids: Iterable[str], limit_each: int) -> list[Conversation]:
     """What the asker could read next among the newest `limit_each` messages of each channel, newest first."""
-    found = [one for channel_id in channel_ids for one in _of_channel(view, channel_id, limit_each)]
-    return sorted(found, key=lambda one: (-one.last_at, one.channel_id, one.message.message_id))
+    found = [one for channel_id in sorted(channel_ids) for one in _of_channel(view, channel_id, limit_each)]
+    return sorted(found, key=_LAST_AT, reverse=True)  # equal ones stay in order: by channel, then by message
 
 
 def _of_channel(view: Viewpoint, channel_id: str, limit: int) -> Iterable[Conversation]:
     if not view.sees(channel_id):
         return ()
-    digest = view.of_messages((channel_id, limit), lambda workspace: _digest(_Anybody(workspace), channel_id, limit))
+    digest = view.of_messages(
+        channel_id, f"newest {limit}", lambda workspace: _digest(_Anybody(workspace), channel_id, limit)
+    )
     if view.user_id in digest.authors or not digest.authors.isdisjoint(view.avoided):
-        return _read(view, channel_id, limit)
+        return _sorted(_read(view, channel_id, limit))
     return digest.conversations
 
 
 def _digest(reader: "_Anybody", channel_id: str, limit: int) -> _Digest:
-    found = tuple(_read(reader, channel_id, limit))
-    return _Digest(found, frozenset(reader.authors))
+    found = _sorted(_read(reader, channel_id, limit))
+    return _Digest(tuple(found), frozenset(reader.authors))
+
+
+def _sorted(found: Iterable[Conversation]) -> list[Conversation]:
+    return sorted(found, key=lambda one: (-one.last_at, one.message.message_id))
 
 
 class _Reader(Protocol):

@@ -6,7 +6,6 @@ one that has been asleep for years.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from quikapp_ml.features.viewpoint import MAX_TELLING_MEMBERS, Viewpoint, share_
 DAY = 86_400.0
 MAX_CHANNELS_EACH = 10
 """So many channels of a person are looked at, small ones first."""
+_MANY = 1 << 24
+"""More than there are members of a channel, or channels."""
 
 
 def channel_features(
@@ -121,18 +122,18 @@ class _Places:
 
     def __init__(self, view: Viewpoint, user_ids: Sequence[str]) -> None:
         self._n_people = len(user_ids)
-        written = view.written(user_ids)
-        rows = _joined([one.rows for one in written], np.int64)
-        person = np.repeat(np.arange(len(user_ids)), [len(one.rows) for one in written])
-        lines = np.flatnonzero(view.visible[rows]) if rows.size else rows
-        lines = lines[np.lexsort((rows[lines], view.sizes(rows[lines]), person[lines]))]
+        of_each = view.written(user_ids)
+        written = np.concatenate(of_each) if of_each else np.zeros((0, 3))
+        rows, person = written[:, 0].astype(np.int64), np.repeat(np.arange(len(of_each)), [len(one) for one in of_each])
+        lines = np.flatnonzero(view.visible[rows])
+        order = (person[lines] * _MANY + view.sizes(rows[lines])) * _MANY + rows[lines]
+        lines = lines[np.argsort(order)]
         first = np.searchsorted(person[lines], person[lines])
         lines = lines[np.arange(len(lines)) - first < MAX_CHANNELS_EACH]
-        self._rows, self._person = rows[lines], person[lines]
-        self._strengths = _joined([one.strengths for one in written], np.float64)[lines]
+        self._rows, self._person, self._strengths = rows[lines], person[lines], written[lines, 1]
         self.last_at = np.full(len(user_ids), -np.inf)
         """(n_people,): when each wrote there last, -infinity when never."""
-        np.maximum.at(self.last_at, self._person, _joined([one.last_at for one in written], np.float64)[lines])
+        np.maximum.at(self.last_at, self._person, written[lines, 2])
 
     def sums(self, weights: Floats) -> Floats:
         """(n_people,): weights of channels, summed over those of each."""
@@ -147,7 +148,3 @@ class _Places:
 
 def _summed(place: Rows, weights: Floats, n: int) -> Floats:
     return np.asarray(np.bincount(place, weights, n), dtype=float)
-
-
-def _joined(parts: Sequence[np.ndarray[Any, Any]], dtype: type) -> np.ndarray[Any, Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)

@@ -5,7 +5,7 @@ this gets into an answer. And no value of one channel depends on another's: hidd
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,16 +22,9 @@ N_LIVELIEST = 512
 _CHANNEL_STRENGTHS = ("messages_7d", "joins_30d")
 _NOBODY: frozenset[str] = frozenset()
 _NOWHERE: Rows = np.zeros(0, dtype=np.int64)
+_NOTHING: Floats = np.zeros((0, 3))
 
 T = TypeVar("T")
-
-
-class Writing(NamedTuple):
-    """What a person wrote in each of their channels: how strongly (log2), and when last (-infinity: never)."""
-
-    rows: Rows
-    strengths: Floats
-    last_at: Floats
 
 
 class Landscape:
@@ -64,7 +57,7 @@ class Landscape:
         self._team_of: dict[str, str | None] = {}
         self._people: list[str] | None = None
         self._rosters: dict[str, list[str]] = {}
-        self._of_messages: dict[str, dict[int, Any]] = {}
+        self._of_messages: dict[str, dict[str, Any]] = {}
 
     # ── bringing up to date ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,7 +104,7 @@ class Landscape:
         self.created_at: Floats = np.full(n, np.nan)
         self.strengths: Floats = np.full((n, len(_CHANNEL_STRENGTHS)), -np.inf)
         self._memberships: dict[str, Rows] = {}
-        self._written: dict[str, Writing] = {}
+        self._written: dict[str, Floats] = {}
         self._liveliest: Rows | None = None
         self._newest: Rows | None = None
         self._extremes: tuple[int, Floats] | None = None
@@ -213,13 +206,12 @@ class Landscape:
             self._rarities = np.asarray(1 / np.log2(2 + self.sizes), dtype=float)
         return self._rarities
 
-    def of_messages(self, key: tuple[str, int], make: Callable[[], T]) -> T:
-        """What `make` makes of the newest so many messages of a channel, kept until they change; None is not kept."""
-        channel_id, limit = key
+    def of_messages(self, channel_id: str, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of the messages of a channel, kept under the name until they change; None is not kept."""
         of_channel = self._of_messages.setdefault(channel_id, {})
-        found: T | None = of_channel.get(limit)
+        found: T | None = of_channel.get(name)
         if found is None:
-            found = of_channel[limit] = make()
+            found = of_channel[name] = make()
         return found
 
     # ── people ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -255,19 +247,19 @@ class Landscape:
             self._memberships[user_id] = found
         return found
 
-    def written(self, user_id: str) -> Writing:
-        """What a person wrote in each of their channels."""
+    def written(self, user_id: str) -> Floats:
+        """(n_channels of a person, 3): row of each, how much they wrote there (log2), and when last (-inf: never)."""
         found = self._written.get(user_id)
         if found is None:
             found = self._written[user_id] = self._writing(user_id)
         return found
 
-    def _writing(self, user_id: str) -> Writing:
+    def _writing(self, user_id: str) -> Floats:
         rows = self.memberships(user_id)
         if not rows.size:
-            return Writing(rows, np.zeros(0), np.zeros(0))
+            return _NOTHING
         keys = [(user_id, self.channel_ids[row]) for row in rows.tolist()]
         view = "user_channel_affinity"
         last = self.features.matrix(view, keys, 0.0, ("last_posted_at",))[:, 0]
         strengths = self.features.strengths(view, keys, ("posted_14d",))[:, 0]
-        return Writing(rows, strengths, np.nan_to_num(last, nan=-np.inf))
+        return np.column_stack((rows, strengths, np.nan_to_num(last, nan=-np.inf)))

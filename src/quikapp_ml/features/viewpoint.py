@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from quikapp_ml.features.landscape import JOINED, LIVELY, Flags, Floats, Landscape, Rows, Writing
+from quikapp_ml.features.landscape import JOINED, LIVELY, Flags, Floats, Landscape, Rows
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Channel, MessageFacts, Person, Workspace
 
@@ -209,9 +209,9 @@ class Viewpoint:
         """The newest messages of a channel that the person may look into, newest first."""
         return self._workspace.recent_messages(channel_id, limit) if self.sees(channel_id) else []
 
-    def of_messages(self, key: tuple[str, int], make: Callable[[Workspace], T]) -> T:
-        """What `make` makes of the newest so many messages of a channel, for all askers alike; kept."""
-        return self._land.of_messages(key, lambda: make(self._workspace))
+    def of_messages(self, channel_id: str, name: str, make: Callable[[Workspace], T]) -> T:
+        """What `make` makes of the messages of a channel, for all askers alike; kept under the name."""
+        return self._land.of_messages(channel_id, name, lambda: make(self._workspace))
 
     # ── whom the person works with, and where ────────────────────────────────────────────────────────────────────
 
@@ -275,8 +275,8 @@ class Viewpoint:
         shares = share_of_largest(self.weighted("user_channel_affinity", keys, HABIT_WEIGHTS))
         return dict(zip(self.own_channels, shares.tolist(), strict=True))
 
-    def written(self, user_ids: Sequence[str]) -> list[Writing]:
-        """What people wrote where, in all channels: the person may not look into each."""
+    def written(self, user_ids: Sequence[str]) -> list[Floats]:
+        """What people wrote where, as `Landscape.written`, in all channels: the person may not look into each."""
         return [self._land.written(user_id) for user_id in user_ids]
 
     # ── how lively channels are ──────────────────────────────────────────────────────────────────────────────────

@@ -11,8 +11,9 @@ from quikapp_ml.entities.decisions import Decision, ItemType, Reason, Recommenda
 from quikapp_ml.entities.questions import RecommendationQuestion
 from quikapp_ml.features.candidates import channel_candidates, conversation_candidates, person_candidates
 from quikapp_ml.features.conversations import Conversation
-from quikapp_ml.features.frame import FeatureFrame
+from quikapp_ml.features.frame import FeatureFrame, Floats
 from quikapp_ml.features.item_features import channel_features, conversation_features, person_features
+from quikapp_ml.features.landscape import Rows
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.features.workspace import Workspace
@@ -41,11 +42,20 @@ class Pool:
     sources: Sequence[str]
     frame: FeatureFrame
 
-    def scored(self, item_type: ItemType, scores: Scores) -> list[Scored]:
-        """The candidates with their scores, for the policy."""
+    def best(self, item_type: ItemType, scores: Scores, n: int) -> list[Scored]:
+        """The `n` best candidates of different ids, and maybe more, with their scores, for the policy."""
+        values = scores.values
+        enough = 2 * n  # an id may be there twice
+        least = np.partition(values, -enough)[-enough] if len(values) > enough else -np.inf
+        found = self._scored(item_type, values, np.flatnonzero(values >= least))
+        if len(found) < len(values) and len({one.item_id for one in found}) < n:
+            return self._scored(item_type, values, np.arange(len(values)))
+        return found
+
+    def _scored(self, item_type: ItemType, values: Floats, positions: Rows) -> list[Scored]:
         return [
             Scored(self.item_ids[position], item_type, score, self.sources[position], position)
-            for position, score in enumerate(scores.values.tolist())
+            for position, score in zip(positions.tolist(), values[positions].tolist(), strict=True)
         ]
 
     def candidates(self, scores: Scores) -> Candidates:
@@ -175,7 +185,7 @@ def choose(
     pools: Mapping[ItemType, Pool], scores: Mapping[ItemType, Scores], limit: int, parameters: Mapping[str, float]
 ) -> list[Scored]:
     """The list that the policy, with these parameters of an experiment, makes of all candidates."""
-    return mix({kind: pool.scored(kind, scores[kind]) for kind, pool in pools.items()}, limit, **parameters)
+    return mix({kind: pool.best(kind, scores[kind], limit) for kind, pool in pools.items()}, limit, **parameters)
 
 
 def key_of(one: Scored) -> str:
