@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import pyarrow as pa
 
+from quikapp_ml.errors import NotFound
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.parts import ViewParts
 from quikapp_ml.stores.lake.base import Compute, Lake
@@ -53,7 +54,7 @@ def build_silver(
     """Bring all silver and label tables up to date, and add to the feature tables what the values were at `as_of`.
 
     `built_at` (now, when not given) is when the values become known. With `full`, everything is made anew; as it is
-    when the build before was cut off, or somebody else has written to its tables. Returns the versions: of `events`
+    when the build before was cut off, or events were taken away since. Returns the versions: of `events`
     as read, of every other table as written. Without events, the tables are empty.
     """
     known_at = built_at or datetime.now(UTC)
@@ -80,18 +81,32 @@ def build_silver(
 
 
 def _new_events(lake: Lake, last: Build, version: int) -> pa.Table | None:
-    """The events since the last build; None when its tables are no longer what it made of the events before."""
-    if last.definitions != DEFINITIONS or any(not _is_as_written(lake, table.name, last) for table in _KEPT):
+    """The events since the last build; None when its tables cannot be gone on from."""
+    if last.definitions != DEFINITIONS or any(table.name not in last.versions for table in _KEPT):
         return None
-    return lake.added(EVENTS.name, last.versions[EVENTS.name], version)
+    new = lake.added(EVENTS.name, last.versions[EVENTS.name], version)
+    if new is None or not all(_put_back(lake, table.name, last.versions[table.name]) for table in _KEPT):
+        return None
+    return new
 
 
-def _is_as_written(lake: Lake, name: str, last: Build) -> bool:
-    """Whether the table holds what the build wrote; it may have been compacted."""
-    if name not in last.versions or not lake.exists(name):
+def _put_back(lake: Lake, name: str, version: int) -> bool:
+    """See to it that the table holds what it held at the version; false when that is no longer known.
+
+    It may have been compacted. What somebody else took away, such as the quality gate, is put back: the gate judges
+    the rows of each build anew.
+    """
+    if not lake.exists(name):
         return False
-    since = lake.added(name, last.versions[name])
-    return since is not None and not since.num_rows
+    since = lake.added(name, version)
+    if since is not None and not since.num_rows:
+        return True
+    try:
+        rows = lake.read(name, version=version)
+    except NotFound:
+        return False
+    lake.overwrite(name, rows)
+    return True
 
 
 def _make_all(build: SilverBuild) -> None:
