@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pyarrow as pa
 from sqlglot import exp
+from sqlglot.tokenizer_core import Token
 
 from quikapp_ml.errors import QuikAppMLError
 from quikapp_ml.serving.catalog.access import CallerAccess
@@ -12,12 +14,13 @@ from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.sql import definitions, granting, showing
 from quikapp_ml.serving.sql.answers import NOTHING, Answer
+from quikapp_ml.serving.sql.appending import append_rows, feeds_changes, is_append
 from quikapp_ml.serving.sql.asked import EngineSession, Statement
 from quikapp_ml.serving.sql.errors import in_sql_words, unsupported
 from quikapp_ml.serving.sql.parameters import bind
 from quikapp_ml.serving.sql.planning import Planner, parsed
 from quikapp_ml.serving.sql.session import SqlSession
-from quikapp_ml.serving.sql.tables import make_table, make_view, read_definition
+from quikapp_ml.serving.sql.tables import add_columns, make_table, make_view, read_definition
 from quikapp_ml.serving.sql.words import DIALECT, WordReader, tokens_of
 
 Command = Callable[[UnityCatalog, CallerAccess, SqlSession, WordReader], pa.Table]
@@ -88,6 +91,9 @@ class StatementRunner:
             raise unsupported(first, _ELSEWHERE[first])
         if first == "USE":
             return Answer(NOTHING, definitions.use(self._unity, self._access(statement), session, words))
+        if first == "ALTER" and _adds_columns(tokens):
+            add_columns(self._unity, self._access(statement), session, parsed(statement.text))
+            return Answer(NOTHING, session)
         if first:
             return Answer(_COMMANDS[first](self._unity, self._access(statement), session, words), session)
         if words.take("CREATE") and _is_of_the_catalog(words):
@@ -143,7 +149,13 @@ class _Work:
         target = told.this if isinstance(told, exp.Schema) else told
         if not isinstance(target, exp.Table):
             raise unsupported(target.sql(dialect=DIALECT)[:60], "rows are written to tables")
+        source = tree.expression.copy() if is_append(tree) else None
+        columns = [each.name for each in told.expressions] if isinstance(told, exp.Schema) else []
         plan = self._planner().change(tree, target, *privileges)
+        place = plan.tables[target.name]
+        if source is not None and feeds_changes(place):
+            append_rows(place, self._rows(source, None), columns)
+            return NOTHING
         text = plan.text.replace("MERGE INTO", f"MERGE {_EVOLUTION} INTO", 1) if evolves else plan.text
         engine = self.open_engine()
         try:
@@ -180,6 +192,11 @@ class _Work:
 
     def _planner(self) -> Planner:
         return Planner(self.unity, self.statement.caller, self.statement.session)
+
+
+def _adds_columns(tokens: list[Token]) -> bool:
+    spoken = [token.text.upper() for token in tokens]
+    return any(pair in (("ADD", "COLUMN"), ("ADD", "COLUMNS")) for pair in pairwise(spoken))
 
 
 def _without_evolution(text: str) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from quikapp_ml.errors import AlreadyExists, FeatureDisabled
 from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.columns import Column, read_type, schema_text
-from quikapp_ml.serving.catalog.rules import Securable
+from quikapp_ml.serving.catalog.rules import Privilege, Securable
 from quikapp_ml.serving.catalog.securables import Change
 from quikapp_ml.serving.catalog.tables import VIEW, NewTable
 from quikapp_ml.serving.catalog.unity import UnityCatalog
@@ -18,7 +18,7 @@ from quikapp_ml.serving.sql.planning import parsed, resolve
 from quikapp_ml.serving.sql.results import columns_of
 from quikapp_ml.serving.sql.session import SqlSession
 from quikapp_ml.serving.sql.words import DIALECT
-from quikapp_ml.stores.lake.delta_folders import empty_rows, overwrite_delta
+from quikapp_ml.stores.lake.delta_folders import add_delta_columns, empty_rows, overwrite_delta
 
 PRIMARY_KEY = "quikapp_ml.key"
 """Property of a table that names its key, as tables of the lake have it."""
@@ -81,6 +81,26 @@ def make_table(unity: UnityCatalog, access: CallerAccess, definition: Definition
     except AlreadyExists:
         if not definition.may_be_there:
             raise
+
+
+def add_columns(unity: UnityCatalog, access: CallerAccess, session: SqlSession, statement: exp.Expr) -> None:
+    """`ALTER TABLE name ADD COLUMNS (…)`. Raises SqlError, PermissionDenied."""
+    table, actions = statement.this, statement.args.get("actions") or []
+    told = [one for each in actions for one in (each.expressions if isinstance(each, exp.Schema) else [each])]
+    if not isinstance(table, exp.Table) or not all(isinstance(each, exp.ColumnDef) for each in told):
+        raise unsupported("this change of columns", "ADD COLUMNS (name type, …) is known")
+    name, columns = resolve(table, session), [_column(each) for each in told]
+    access.check(Privilege.MODIFY, name)
+    info = unity.tables.described(name.name)
+    if info.table_type == VIEW:
+        raise SqlError("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", f"{info.name} is a view.", "42809")
+    taken = {column.name.lower() for column in info.columns}
+    for column in columns:
+        if column.name.lower() in taken:
+            raise SqlError("FIELD_ALREADY_EXISTS", f"{info.name} has a column {column.name!r}.", "42710")
+        if not column.nullable:
+            raise unsupported("adding a column that is NOT NULL", "rows that are there have no value of it")
+    add_delta_columns(info.location, schema_text(columns))
 
 
 def make_view(

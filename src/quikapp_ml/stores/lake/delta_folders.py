@@ -120,6 +120,23 @@ def overwrite_delta(uri: str, rows: pa.Table) -> None:
     _write(uri, rows, mode="overwrite", schema_mode="overwrite")
 
 
+def add_delta_columns(uri: str, schema: str) -> None:
+    """Add columns, told as a Delta schema's JSON text, in one commit. Raises InvalidInput for one that is there."""
+    with _named(uri):
+        table = _open(uri)
+    try:
+        table.alter.add_columns(Schema.from_json(schema).fields)
+    except (DeltaError, ValueError) as error:
+        raise InvalidInput(f"the columns cannot be added: {without_keys(str(error))[:500]}") from cause(error)
+    except OSError as error:
+        raise StorageFailed(f"the columns cannot be added: {without_keys(str(error))}") from cause(error)
+
+
+def append_delta(uri: str, rows: pa.Table) -> None:
+    """Add rows in one commit. Raises InvalidInput for rows that the table does not take."""
+    _write(uri, rows, mode="append")
+
+
 def empty_rows(schema: str) -> pa.Table:
     """No rows, of the columns of a Delta schema's JSON text."""
     return pa.table(pa.schema(Schema.from_json(schema).to_arrow()).empty_table())

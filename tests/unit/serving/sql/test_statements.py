@@ -82,6 +82,21 @@ def test_a_merge_can_add_columns(desk: Desk) -> None:
     ]
 
 
+def test_columns_are_added(desk: Desk) -> None:
+    numbers(desk)
+    desk.ask("ALTER TABLE numbers ADD COLUMNS (square BIGINT COMMENT 'n times n', tags ARRAY<STRING>)")
+    desk.ask("ALTER TABLE numbers ADD COLUMN more DOUBLE")
+    desk.ask("UPDATE numbers SET square = n * n")
+    assert desk.rows("SELECT sum(square) AS s, count(tags) AS t, count(more) AS m FROM numbers") == [
+        {"s": 14, "t": 0, "m": 0}
+    ]
+    assert desk.rows("DESCRIBE numbers")[2] == {"col_name": "square", "data_type": "bigint", "comment": "n times n"}
+    assert refused(desk, "ALTER TABLE numbers ADD COLUMNS (Square INT)") == "FIELD_ALREADY_EXISTS"
+    assert refused(desk, "ALTER TABLE numbers ADD COLUMNS (x INT NOT NULL)") == "UNSUPPORTED_FEATURE"
+    let(desk, "ann", "SELECT ON TABLE numbers")
+    assert refused(desk, "ALTER TABLE numbers ADD COLUMNS (x INT)", "ann") == "INSUFFICIENT_PERMISSIONS"
+
+
 def test_two_columns_may_have_one_name(desk: Desk) -> None:
     rows = desk.ask("SELECT 1 AS a, 2 AS a").rows
     assert rows.column_names == ["a", "a"] and rows.num_rows == 1
@@ -303,3 +318,17 @@ def test_the_engine_is_told_who_asks_and_where(desk: Desk) -> None:
 
 def test_what_the_engine_says_is_passed_on(desk: Desk) -> None:
     assert refused(desk, "SELECT no_such_column") == "FAILED_EXECUTE"
+
+
+def test_rows_are_added_to_a_table_that_tells_its_changes(desk: Desk) -> None:
+    desk.ask("CREATE TABLE told (n BIGINT, xs ARRAY<DOUBLE>) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')")
+    desk.ask("INSERT INTO told VALUES (1, array(0.5D)), (2, NULL)")
+    desk.ask("INSERT INTO told (xs, n) SELECT xs, n + 10 FROM told WHERE n = 1")
+    desk.ask("INSERT INTO told (n) SELECT 7")
+    found = desk.rows("SELECT * FROM told ORDER BY n")
+    assert [(row["n"], row["xs"]) for row in found] == [(1, [0.5]), (2, None), (7, None), (11, [0.5])]
+    assert refused(desk, "INSERT INTO told SELECT 1") == "INSERT_COLUMN_ARITY_MISMATCH"
+    assert refused(desk, "INSERT INTO told (n, what) SELECT 1, 2") == "UNRESOLVED_COLUMN"
+    assert refused(desk, "INSERT INTO told VALUES ('one', NULL)") == "CAST_INVALID_INPUT"
+    assert refused(desk, "INSERT INTO told SELECT n, NULL FROM nothing") == "TABLE_OR_VIEW_NOT_FOUND"
+    assert len(desk.rows("SELECT * FROM told")) == 4
