@@ -24,6 +24,7 @@ from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoints import EndpointHost
+from quikapp_ml.serving.experiment_guard import ExperimentGuard
 from quikapp_ml.serving.experiment_host import ExperimentHost
 from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk
@@ -188,6 +189,9 @@ class Service:
         self._closing.callback(self.mlflow_ui.close)
         self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
         self.experiment_reader = ExperimentReader(self.lake, lambda: open_compute(spark), lambda: datetime.now(UTC))
+        self.experiment_guard = ExperimentGuard(
+            self.experiment_desk, self.experiment_reader.results, self.experiments.follow
+        )
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]
@@ -267,7 +271,7 @@ class Service:
             return
         self._is_started = True
         self.start_intake()
-        for part in (self.models, self.moderation, self.experiments, self.health):
+        for part in (self.models, self.moderation, self.experiments, self.experiment_guard, self.health):
             part.start()
             self._closing.callback(part.close)
         self._start_workspace()
