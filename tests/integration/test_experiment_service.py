@@ -11,6 +11,7 @@ import pytest
 
 from quikapp_ml.api.app import create_app
 from quikapp_ml.bootstrap import Service, open_service
+from quikapp_ml.entities.questions import RankItem, RankQuestion
 from quikapp_ml.experiments.assignment import Split, Variant
 from quikapp_ml.models.linear import LinearHead
 from quikapp_ml.models.ranking import ContentRanker
@@ -126,3 +127,30 @@ def test_whatever_is_sent_is_answered_by_what_is_wrong_with_it(service: Service)
         assert client.post(f"{ONE}/decide", json={"variant": "new"}).status_code == 422
         assert client.delete(ONE).status_code == 405
         assert client.get("/api/ml/experiments").json() == {"experiments": []}
+
+
+def test_a_harmful_variant_is_stopped_by_what_the_tables_say(service: Service) -> None:
+    guardrail = {"name": "joins", "of": "join", "kind": "mean", "worse": "lower", "at_most": 0.05}
+    variants = [SPEC["variants"][0], {"name": "same", "weight": 0.5}]
+    service.experiment_desk.create(read_spec({**SPEC, "variants": variants, "guardrails": [guardrail]}), "ann")
+    service.experiment_desk.start("better-ranks", "ann")
+    service.experiments.follow()
+    split = Split("better-ranks", [Variant("control", 0.5), Variant("same", 0.5)])
+    users = [f"user-{at}" for at in range(400)]
+    for user in users:
+        service.ranking.rank(RankQuestion(user_id=user, items=[RankItem(item_id="m1")]))
+    assert service.experiment_guard.look() == {}, "nothing is known yet"
+    now = datetime.now(UTC)
+    at_now = now.isoformat()
+    joins = [
+        {"event_id": f"{user}-{at}", "type": "join", "event_time": at_now, "user_id": user, "channel_id": f"C{at}"}
+        for place, user in enumerate(users)
+        for at in range(1 + place % 3 + (2 if split.assign(user).variant == "control" else 0))
+    ]
+    for start in range(0, len(joins), 1_000):
+        assert service.intake.accept_now(joins[start : start + 1_000], now).rejected == ()
+    service.spool.sync()
+    service.lake_writer.flush()
+    stopped = service.experiment_guard.look()
+    assert "joins" in stopped["better-ranks"]
+    assert service.experiments.running() == []
