@@ -59,6 +59,22 @@ def test_unknown_ones_are_said_to_be(state: ControlState) -> None:
     assert state.experiments.all() == []
 
 
+def test_an_erased_tester_is_in_no_text_of_then_or_now(state: ControlState) -> None:
+    records = state.experiments
+    spec = {"overrides": {"ann": "new", "bob": "new"}, "audience": {"users": ["ann"], "teams": ["ann"]}}
+    records.create(replace(RECORD, spec=spec), "ada")
+    records.replace(replace(RECORD, spec={"overrides": {"bob": "new"}}), "change", "ada")
+    records.create(replace(RECORD, name="other"), "ada")
+    records.create(replace(RECORD, name="third", spec=spec, state="running"), "ada")
+    assert records.erase("ann") == 2
+    kept = {"overrides": {"bob": "new"}, "audience": {"users": ["erased"], "teams": ["ann"]}}
+    assert records.get("third").spec == kept, "an empty list would be everybody"
+    first, second = records.changes("better-ranks")
+    assert (first.before, first.after["spec"], second.before["spec"]) == ({}, kept, kept)
+    assert records.get("other") == replace(RECORD, name="other")
+    assert records.erase("ann") == 0
+
+
 def test_they_outlive_the_process(url: str) -> None:
     first = open_state(url)
     first.experiments.create(RECORD, "ada")

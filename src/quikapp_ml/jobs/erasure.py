@@ -39,6 +39,7 @@ def _erase_from_state(settings: Settings, user_id: str) -> dict[str, int]:
         gone = {
             "review queue": state.moderation.reviews.erase(user_id),
             "corrections": state.moderation.corrections.erase(user_id),
+            "experiments": state.experiments.erase(user_id),
         }
     return {name: count for name, count in gone.items() if count}
 

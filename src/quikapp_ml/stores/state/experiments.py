@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+ERASED = "erased"
+"""What stands where a person was named."""
+
 
 @dataclass(frozen=True)
 class ExperimentRecord:
@@ -60,8 +63,24 @@ class ExperimentRecords(ABC):
         """
 
     @abstractmethod
+    def erase(self, user_id: str) -> int:
+        """Take a person out of all texts, those of former changes too; return of how many experiments."""
+
+    @abstractmethod
     def changes(self, name: str) -> list[ExperimentChange]:
         """All changes of one experiment, the oldest first; none of an unknown one."""
+
+
+def without_person(said_then: Mapping[str, Any], user_id: str) -> dict[str, Any]:
+    """What was said, without a tester of that id; an audience keeps its size, or it would become everybody."""
+    spec = dict(said_then.get("spec", {}))
+    if user_id in spec.get("overrides", {}):
+        spec["overrides"] = {unit: variant for unit, variant in spec["overrides"].items() if unit != user_id}
+    users = spec.get("audience", {}).get("users", [])
+    if user_id in users:
+        kept = [ERASED if one == user_id else one for one in users]
+        spec["audience"] = {**spec["audience"], "users": kept}
+    return {**said_then, "spec": spec} if spec else dict(said_then)
 
 
 def said(record: ExperimentRecord) -> dict[str, Any]:

@@ -3,7 +3,13 @@
 from dataclasses import replace
 
 from quikapp_ml.errors import AlreadyExists, Conflict, NotFound
-from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentRecord, ExperimentRecords, said
+from quikapp_ml.stores.state.experiments import (
+    ExperimentChange,
+    ExperimentRecord,
+    ExperimentRecords,
+    said,
+    without_person,
+)
 
 
 class MemoryExperimentRecords(ExperimentRecords):
@@ -42,6 +48,21 @@ class MemoryExperimentRecords(ExperimentRecords):
         )
         self._changes.append(change)
         return changed
+
+    def erase(self, user_id: str) -> int:
+        """Write the texts anew."""
+        touched = set()
+        for name, record in self._records.items():
+            spec = without_person(said(record), user_id)["spec"]
+            if spec != record.spec:
+                self._records[name] = replace(record, spec=spec)
+                touched.add(name)
+        for at, change in enumerate(self._changes):
+            before, after = without_person(change.before, user_id), without_person(change.after, user_id)
+            if (before, after) != (change.before, change.after):
+                self._changes[at] = replace(change, before=before, after=after)
+                touched.add(change.name)
+        return len(touched)
 
     def changes(self, name: str) -> list[ExperimentChange]:
         """In the order in which they were made."""

@@ -7,7 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from quikapp_ml.stores.state.database import METADATA, UtcTime, reading, transaction
-from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentRecord, ExperimentRecords, said
+from quikapp_ml.stores.state.experiments import (
+    ExperimentChange,
+    ExperimentRecord,
+    ExperimentRecords,
+    said,
+    without_person,
+)
 from quikapp_ml.stores.state.memory_experiments import already_there, changed_meanwhile, no_experiment
 
 _experiments = sa.Table(
@@ -84,6 +90,24 @@ class SqlExperimentRecords(ExperimentRecords):
             )
             connection.execute(_changes.insert().values(**vars(change)))
         return changed
+
+    def erase(self, user_id: str) -> int:
+        """Update the rows that name the person."""
+        touched = set()
+        with transaction(self._engine) as connection:
+            for row in connection.execute(sa.select(_experiments)).mappings().all():
+                spec = without_person({"spec": row["spec"]}, user_id)["spec"]
+                if spec != row["spec"]:
+                    this = _experiments.c.name == row["name"]
+                    connection.execute(_experiments.update().where(this).values(spec=spec))
+                    touched.add(row["name"])
+            for row in connection.execute(sa.select(_changes)).mappings().all():
+                now = {side: without_person(row[side], user_id) for side in ("before", "after")}
+                if now != {side: row[side] for side in now}:
+                    this = (_changes.c.name == row["name"]) & (_changes.c.revision == row["revision"])
+                    connection.execute(_changes.update().where(this).values(**now))
+                    touched.add(row["name"])
+        return len(touched)
 
     def changes(self, name: str) -> list[ExperimentChange]:
         """By revision."""
