@@ -11,6 +11,8 @@ class Facts(dict[str, tuple[float, Any]]):
     fact so that True is the careful answer (private, left, muted, deleted).
     """
 
+    __slots__ = ()
+
     def put(self, name: str, at: float, value: bool | str) -> bool:
         """Note a fact; whether it is the one that holds now."""
         fact = (at, value)
