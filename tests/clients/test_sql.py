@@ -20,7 +20,7 @@ def test_the_statements_of_the_documentation_work(found: dict[str, Any]) -> None
     assert answers[:6] == [[]] * 6
     assert sorted(answers[6]) == [["user-1", "[0.1,0.2]"], ["user-2", "[0.3]"]]
     assert answers[7] == [["1"]]
-    assert [row[0] for row in answers[8]] == ["2", "1", "0"] and answers[8][0][4] == "MERGE"
+    assert [row[0] for row in answers[8]] == ["1", "0"] and answers[8][0][4] == "MERGE"
     assert answers[9] == [["ml-service", "SELECT", "TABLE", "quikapp_ml.ml_features.user_features"]]
     assert int(answers[10][0][1]) > 0
 

@@ -29,7 +29,7 @@ STATEMENTS = (
     "MERGE INTO features.user_embeddings t USING (SELECT 'user-2' AS user_id, array(0.3D) AS embedding) s "
     "ON t.user_id = s.user_id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *",
     "SELECT * FROM quikapp_ml.features.user_embeddings LIMIT 100",
-    "SELECT count(*) AS n FROM features.user_embeddings VERSION AS OF 1",
+    "SELECT count(*) AS n FROM features.user_embeddings VERSION AS OF 0",
     "DESCRIBE HISTORY features.user_embeddings",
     "SHOW GRANTS ON TABLE ml_features.user_features",
     "SELECT type, count(*) AS n FROM bronze.events GROUP BY type ORDER BY type LIMIT 1",
