@@ -17,12 +17,14 @@ import pytest
 
 from quikapp_ml.entities.events import Event, parse_event
 from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.serving.erasure import Erasure
 from quikapp_ml.stores.lake import open_compute, open_lake
 from quikapp_ml.stores.lake.base import Compute, Lake, Transaction
 from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES
 from quikapp_ml.training.build_log import BUILDS
 from quikapp_ml.training.feature_history import FEATURE_TABLES
+from quikapp_ml.training.feature_parts import CHANGES
 from quikapp_ml.training.silver import SILVER, build_silver
 from support.logs import LOG_END, LOG_START, late, random_log, table_of
 
@@ -78,10 +80,10 @@ def fact(rng: Random, number: int) -> Event:
     return parse_event(given, now=LOG_END)
 
 
-def in_nights(events: Sequence[Event], seed: int, n_nights: int) -> list[Sequence[Event]]:
-    """The log cut in random places; some nights are short, and some are empty."""
+def in_nights(events: Sequence[Event], seed: int, n_nights: int, first: float = 0.0) -> list[Sequence[Event]]:
+    """The log cut in random places, after the first share of it; some nights are short, and some are empty."""
     rng = Random(seed)
-    cuts = sorted(rng.randrange(len(events) + 1) for _ in range(n_nights - 1))
+    cuts = sorted(rng.randrange(int(len(events) * first), len(events) + 1) for _ in range(n_nights - 1))
     return [events[start:end] for start, end in zip([0, *cuts], [*cuts, len(events)], strict=True)]
 
 
@@ -131,14 +133,16 @@ def last_build(lake: Lake) -> dict[str, Any]:
     return max((row for row in rows if row["is_done"]), key=lambda row: row["number"])
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_nights_make_what_one_build_makes(seed: int, compute: Compute, tmp_path: Path) -> None:
-    nights = in_nights(a_log(seed, 300), seed, 4)
+@pytest.mark.parametrize(("seed", "first"), [(0, 0.0), (1, 0.975), (2, 0.975)])
+def test_nights_make_what_one_build_makes(seed: int, first: float, compute: Compute, tmp_path: Path) -> None:
+    nights = in_nights(a_log(seed, 400), seed, 4, first)
     lake, clean = opened(tmp_path / "nights"), opened(tmp_path / "clean")
     for number, night in enumerate(nights):
         tell(lake, [night], number)
         build_silver(lake, compute, LOG_END - timedelta(days=5 * (3 - number)), LOG_END + timedelta(days=number))
         assert last_build(lake)["is_full"] == (number == 0)
+    parts_as_of = last_build(lake)["parts_as_of"]
+    assert (parts_as_of < LOG_END) == (first > 0), "parts are counted anew when much has changed"
     tell(clean, nights)
     assert lake.read(EVENTS.name).num_rows == clean.read(EVENTS.name).num_rows > 300
     build_silver(clean, compute, LOG_END)
@@ -272,3 +276,20 @@ def test_what_is_not_known_to_be_as_it_was_is_made_anew(compute: Compute, tmp_pa
     build_silver(lake, compute, LOG_END, full=True)
     assert last_build(lake)["is_full"], "as it was asked for"
     assert [name for name in lake.names() if ".work." in name] == []
+
+
+def test_nothing_is_left_of_somebody_erased_and_the_next_build_makes_all_anew(compute: Compute, tmp_path: Path) -> None:
+    lake, clean = opened(tmp_path / "nights"), opened(tmp_path / "clean")
+    for number, night in enumerate(in_nights(a_log(4, 150), 4, 2, 0.95)):
+        tell(lake, [night], number)
+        build_silver(lake, compute, LOG_END)
+    assert lake.read(CHANGES.name).num_rows
+    Erasure(lake, "u1").run()
+    for name in lake.names():
+        assert not any("u1" in row.values() for row in lake.read(name).to_pylist()), name
+    build_silver(lake, compute, LOG_END)
+    assert last_build(lake)["is_full"]
+    clean.append(EVENTS.name, lake.read(EVENTS.name))
+    build_silver(clean, compute, LOG_END)
+    for table in SILVER:
+        assert rows_of(lake.read(table.name)) == rows_of(clean.read(table.name)), table.name
