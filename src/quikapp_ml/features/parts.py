@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from quikapp_ml.entities.activities import ActivityKind
-from quikapp_ml.features.aggregates import Aggregate, Count, Decayed, Distinct, LastTime, Mean, Rate, in_window
+from quikapp_ml.features.aggregates import Aggregate, Count, Decayed, Distinct, LastTime, Mean, Rate, among, in_window
 from quikapp_ml.features.base import FeatureView, micros_of
 
 _DAY = timedelta(days=1)
@@ -84,26 +84,31 @@ class ViewParts:
         """The columns that are kept of each entity, besides its key."""
         return [part.name for part in self._parts(0)]
 
-    def counted(self, activities: str, as_of: datetime, also: str = "") -> str:
+    def counted(self, activities: str, as_of: datetime) -> str:
         """One SELECT: the parts as of a moment, a row for each entity."""
         micros = micros_of(as_of)
         counted = [self._key, *(f"{part.counted} AS {part.name}" for part in self._parts(micros))]
         return (
             f"SELECT {', '.join(counted)} FROM {activities} "  # noqa: S608 ours
-            f"WHERE {self._view.counts(micros)}{also} GROUP BY {self._key}"
+            f"WHERE {self._view.counts(micros)} GROUP BY {self._key}"
         )
+
+    @property
+    def gone(self) -> str:
+        """One SELECT over `changes`: how many activities went that are in the parts, and were not put there again."""
+        return f"SELECT COUNT(*) AS n FROM ({self._net}) AS net WHERE n < 0"  # noqa: S608 ours
 
     def values(self, as_of: datetime, since: datetime, *, some_are_gone: bool) -> str:
         """One SELECT: the values as of a moment, as `FeatureView.sql` tells them.
 
         It reads `parts`, which are of the earlier moment `since`, the `changes` that are not in them, and `activities`.
-        Entities of which a change took an activity away (`is_gone`) are counted anew.
+        Entities of which some activities are `gone` are counted anew.
         """
         windows = self._windows(as_of)
-        pieces = [f"delta AS ({self.counted('changes', as_of, ' AND NOT is_gone')})"]
+        came = "(SELECT *, EXPLODE(SEQUENCE(CAST(1 AS BIGINT), n)) AS one FROM net WHERE n > 0) AS came"
+        pieces = [f"net AS ({self._net})", f"delta AS ({self.counted(came, as_of)})"]
         if some_are_gone:
-            gone = f"SELECT DISTINCT {self._key} FROM changes WHERE is_gone AND {self._view.is_whole}"  # noqa: S608 ours
-            pieces.append(f"gone AS ({gone})")
+            pieces.append(f"gone AS (SELECT DISTINCT {self._key} FROM net WHERE n < 0)")  # noqa: S608 ours
         pieces.append(f"merged AS ({self._merged(as_of, since, some_are_gone=some_are_gone)})")
         pieces += [f"{name}_window AS ({select})" for name, select in windows.items()]
         told = [f"m.{part}" for part in self._view.entity_key]
@@ -114,6 +119,22 @@ class ViewParts:
             f"FROM merged AS m{joined}"
         )
         return f"WITH {', '.join(pieces)} {self._view.with_derived(of_each, as_of)}"
+
+    @property
+    def _net(self) -> str:
+        """The changes by what the parts know of an activity, and how many more of each came than went.
+
+        An answer whose author became known later went and came again: to most views nothing has changed.
+        """
+        used = dict.fromkeys((*self._view.entity_key, "kind", "event_time"))
+        for one in self._view.aggregates.values():
+            used |= {"value": None} if isinstance(one, Mean) else {}
+            used |= {"other_user_id": None} if isinstance(one, Count) and one.towards_others else {}
+        columns = ", ".join(used)
+        return (
+            f"SELECT {columns}, SUM(CASE WHEN is_gone THEN -1 ELSE 1 END) AS n FROM changes "  # noqa: S608 ours
+            f"WHERE {self._view.is_whole} AND {among(self._view.kinds)} GROUP BY {columns}"
+        )
 
     def _parts(self, micros: int) -> list[Part]:
         return [part for name, one in self._view.aggregates.items() for part in parts_of(name, one, micros)]

@@ -55,12 +55,12 @@ class FeatureParts:
             self._count()
             since = as_of
         self.since = since
-        gone = build.ask("SELECT COUNT(*) AS n FROM changes WHERE is_gone", changes=CHANGES)
-        self._some_are_gone = gone["n"].to_pylist() != [0]
 
     def values(self, view: FeatureView) -> pa.Table:
         """The values of a view."""
-        statement = ViewParts(view).values(self._as_of, self.since, some_are_gone=self._some_are_gone)
+        parts = ViewParts(view)
+        some_are_gone = self._build.ask(parts.gone, changes=CHANGES)["n"].to_pylist() != [0]
+        statement = parts.values(self._as_of, self.since, some_are_gone=some_are_gone)
         return self._build.ask(statement, parts=PARTS[view.name], changes=CHANGES, activities=ACTIVITIES)
 
     def _have_mostly_changed(self) -> bool:

@@ -96,6 +96,19 @@ def test_values_from_parts(view: FeatureView, some_are_gone: bool, lake: Lake, c
             assert same, (name, our, their)
 
 
+@pytest.mark.parametrize(
+    ("view", "n_gone"), [("user_activity", 1), ("user_channel_affinity", 0), ("message_activity", 0)]
+)
+def test_an_author_who_becomes_known_changes_only_what_is_told_of_authors(
+    view: str, n_gone: int, lake: Lake, compute: Compute
+) -> None:
+    answer = next(one for one in activities(0) if one["kind"] == "replied" and one["other_user_id"])
+    unknown = {**answer, "other_user_id": None, "value": None}
+    changes = [{**unknown, "is_gone": True}, {**answer, "is_gone": False}]
+    (declared,) = (one for one in FEATURE_VIEWS if one.name == view)
+    assert told(lake, compute, ViewParts(declared).gone, changes=changes).to_pylist() == [{"n": n_gone}]
+
+
 def test_what_is_counted_over_days_has_no_parts() -> None:
     assert parts_of("n", Count(("posted",), days=7), 0) == ()
     assert parts_of("n", Distinct(("posted",), of="user_id", days=7), 0) == ()
