@@ -69,6 +69,8 @@ def read_message(kind: Any, given: Mapping[str, Any], query: Query) -> Any:
         needed = field.GetOptions().Extensions[databricks_pb2.validate_required]
         if needed and not (len(getattr(message, name)) if field.is_repeated else message.HasField(name)):
             raise InvalidInput(f"{name} is missing from {kind.DESCRIPTOR.name}")
+    if "page_token" in fields and not message.page_token.isascii():  # MLflow would break on it
+        raise InvalidInput("page_token is none that this service gave")
     return message
 
 

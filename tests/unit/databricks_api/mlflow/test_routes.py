@@ -29,6 +29,7 @@ def code(answer: Any) -> str:
         ("GET", "runs/get", None),
         ("POST", "runs/log-metric", {"run_id": RUN, "key": "a", "value": "much", "timestamp": 1}),
         ("POST", "runs/search", {"filter": "~~~"}),
+        ("POST", "runs/search", {"experiment_ids": ["0"], "page_token": "é"}),
         ("GET", f"metrics/get-history?run_id={RUN}&metric_key=a&max_results=0", None),
         ("POST", "registered-models/create", {"name": ""}),
         ("POST", "model-versions/create", {"name": "a", "source": "file:///etc"}),
