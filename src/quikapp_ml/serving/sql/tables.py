@@ -149,7 +149,8 @@ def _replace(unity: UnityCatalog, access: CallerAccess, definition: Definition, 
     if info.table_type == VIEW:
         raise SqlError("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", f"{info.name} is a view.", "42809")
     unity.tables.check_droppable(info.name)
-    overwrite_delta(info.location, empty_rows(schema_text(definition.columns)) if rows is None else rows)
+    new_rows = empty_rows(schema_text(definition.columns)) if rows is None else rows
+    overwrite_delta(info.location, new_rows, definition.partition_by)
     unity.tables.update(access, info.name, Change(comment=definition.comment))
 
 

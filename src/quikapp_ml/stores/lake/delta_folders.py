@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -115,13 +115,16 @@ def delta_history(uri: str, limit: int) -> list[HistoryEntry]:
         return [_entry(each) for each in _open(uri).history(limit)]
 
 
-def overwrite_delta(uri: str, rows: pa.Table) -> None:
-    """Put rows, and their columns, in the place of what was there, in one commit."""
-    _write(uri, rows, mode="overwrite", schema_mode="overwrite")
+def overwrite_delta(uri: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+    """Put rows, their columns and partitions in the place of what was there, in one commit.
+
+    Raises InvalidInput when Delta does not take them.
+    """
+    _write(uri, rows, mode="overwrite", schema_mode="overwrite", partition_by=list(partition_by))
 
 
 def add_delta_columns(uri: str, schema: str) -> None:
-    """Add columns, told as a Delta schema's JSON text, in one commit. Raises InvalidInput for one that is there."""
+    """Add columns, told as a Delta schema's JSON text, in one commit; those that are there stay as they are."""
     with _named(uri):
         table = _open(uri)
     try:
@@ -161,9 +164,10 @@ def remove_delta(uri: str) -> None:
                 folder.rename(gone)  # out of sight at once
                 shutil.rmtree(gone)
             return
-        files = PyFileSystem(DeltaStorageHandler(uri, _options(uri)))
-        for place in ("_delta_log", ""):
-            files.delete_dir_contents(place, missing_dir_ok=True)
+        above, _, name = uri.rpartition("/")
+        files = PyFileSystem(DeltaStorageHandler(above, _options(uri)))
+        for place in (f"{name}/_delta_log", name):  # the log first, so that no half a table is read
+            files.delete_dir(place)
 
 
 def folder_of_url(uri: str) -> Path:
