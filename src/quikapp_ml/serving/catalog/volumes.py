@@ -38,7 +38,10 @@ class Volumes:
     def create(
         self, access: CallerAccess, schema: str, name: str, comment: str = "", location: str = ""
     ) -> CatalogRecord:
-        """An empty volume; with a location, one over the files there. Raises NotFound, AlreadyExists."""
+        """An empty volume; with a location, one over the files there.
+
+        Raises NotFound, AlreadyExists, PermissionDenied, and FeatureDisabled for one in an object store.
+        """
         inside = full_name(Kind.SCHEMA, schema)
         access.check(Privilege.CREATE_VOLUME, inside)
         self._securables.get(inside)
@@ -50,8 +53,9 @@ class Volumes:
                 kind, url = EXTERNAL, self._securables.external_url(access, location, self._guarded)
             else:
                 kind, url = MANAGED, self._securables.managed_url(Kind.VOLUME, str(uuid4()))
-            if url.startswith("file://"):
-                folder_of_url(url).mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not url.startswith("file://"):
+                raise FeatureDisabled("volumes are folders here, and this one would be in an object store")
+            folder_of_url(url).mkdir(mode=0o700, parents=True, exist_ok=True)
             details = {"volume_type": kind, "storage_location": url}
             record = self._securables.new(securable, access.who.name, checked_comment(comment), details=details)
             self._securables.state.catalog.add(record)
@@ -85,13 +89,10 @@ class Volumes:
             remove_delta(record.details["storage_location"])
 
     def folder(self, access: CallerAccess, name: str, *, writes: bool) -> Path:
-        """The folder of a volume's files. Raises NotFound, PermissionDenied, FeatureDisabled for an object store's."""
+        """The folder of a volume's files. Raises NotFound, PermissionDenied."""
         securable = full_name(Kind.VOLUME, name)
         access.check(Privilege.WRITE_VOLUME if writes else Privilege.READ_VOLUME, securable)
-        url = str(self._securables.get(securable).details["storage_location"])
-        if not url.startswith("file://"):
-            raise FeatureDisabled(f"{securable} is in an object store; its files are reached there")
-        folder = folder_of_url(url)
+        folder = folder_of_url(str(self._securables.get(securable).details["storage_location"]))
         if not folder.is_dir():
             raise NotFound(f"the folder of {securable} is gone")
         return folder

@@ -205,6 +205,12 @@ def test_a_volume_is_read_and_written_by_its_grants(unity: UnityCatalog) -> None
     assert not folder.exists()
 
 
+def test_a_volume_is_a_folder(unity: UnityCatalog) -> None:
+    with pytest.raises(FeatureDisabled, match="object store"):
+        unity.volumes.create(unity.access(ROOT), "quikapp_ml.default", "far", location="s3://bucket/far")
+    assert unity.volumes.all(unity.access(ROOT), "quikapp_ml.default") == []
+
+
 def test_functions_are_kept_as_they_were_told(unity: UnityCatalog) -> None:
     access = unity.access(ROOT)
     made = unity.functions.create(access, "quikapp_ml.default", "area", "why", {"routine_definition": "x * y"})
