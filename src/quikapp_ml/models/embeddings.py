@@ -25,7 +25,7 @@ class UserEmbeddings(Model):
 
     `factors` (n_channels, N_DIMENSIONS) are the leading directions of the graph of people and channels, as the
     collaborative filter finds them, each as long as the root of its singular value; `n_users` (n_channels,) is how many
-    people used each channel; `average` (N_DIMENSIONS,) is where people were on the average. It counts once for
+    people used each channel; `average` (N_DIMENSIONS,) is where people were on the average, as much as it counts for
     everybody: little is known of somebody with one channel, and much of somebody with twenty.
     """
 

@@ -18,12 +18,14 @@ from quikapp_ml.training.adoptions import Adoptions, AdoptionsBuilder
 from quikapp_ml.training.choices import CUTOFF, Integers, mean_with_interval
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
-from quikapp_ml.training.slices import gain_by_slice
+from quikapp_ml.training.slices import MIN_IN_SLICE, gain_by_slice
 from quikapp_ml.training.turns import adopted_channel
 
 MIN_QUESTIONS = 20
 MAX_QUESTIONS = 2_000
 HELD_OUT = 0.2
+AVERAGE_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""How many times the average may count in everybody's vector."""
 NEW = 3
 """Somebody who has begun to use at most so many channels is new."""
 
@@ -88,19 +90,17 @@ class EmbeddingsRecipe(Recipe[UserEmbeddings, ChannelQuestions]):
         return early, ChannelQuestions(examples.adoptions, drawn)
 
     def fit(self, examples: ChannelQuestions, previous: UserEmbeddings) -> UserEmbeddings:
-        """The leading directions of the graph, turned to where the version before has them."""
-        adoptions = examples.adoptions
-        shape = (int(adoptions.users.max()) + 1, len(adoptions.channel_ids))
-        uses = sparse.csr_matrix((np.ones(len(adoptions)), (adoptions.users, adoptions.channels)), shape=shape)
-        found = CollaborativeFilter(FilterSettings(n_factors=N_DIMENSIONS)).fit(uses)
-        seen = found.seen_[np.diff(found.seen_.indptr) > 0]
-        n_users = np.bincount(seen.indices, minlength=shape[1])
-        used = np.flatnonzero(n_users)
-        factors = np.zeros((len(used), N_DIMENSIONS))
-        factors[:, : len(found.item_factors_)] = found.item_factors_[:, used].T * np.sqrt(found.strengths())
-        average = (factors * np.sqrt(n_users[used])[:, None]).sum(axis=0) / seen.shape[0]
-        channel_ids = [adoptions.channel_ids[row] for row in used]
-        return UserEmbeddings(channel_ids, factors, n_users[used], average).turned_to(previous)
+        """The leading directions of the graph, turned to where the version before has them.
+
+        How much the average counts is chosen by what would have foretold the last fifth of what is learnt from.
+        """
+        earlier, later = self.split(examples)
+        weight = 1.0
+        if len(later) >= MIN_IN_SLICE:
+            trial = _learn(earlier.adoptions)
+            gains = {one: _gains(later, _scorer(_weighted(trial, one), later)).mean() for one in AVERAGE_WEIGHTS}
+            weight = max(gains, key=lambda one: float(gains[one]))
+        return _weighted(_learn(examples.adoptions), weight).turned_to(previous)
 
     def evaluate(self, model: UserEmbeddings, examples: ChannelQuestions) -> dict[str, float]:
         """NDCG@10 of the channel turned to, beside the number of people who used a channel before the first of them."""
@@ -147,6 +147,24 @@ def questions_of(events: Iterable[Event]) -> ChannelQuestions:
             f"used one already; needed are {MIN_QUESTIONS}"
         )
     return ChannelQuestions(adoptions, asked)
+
+
+def _learn(adoptions: Adoptions) -> UserEmbeddings:
+    shape = (int(adoptions.users.max()) + 1, len(adoptions.channel_ids))
+    uses = sparse.csr_matrix((np.ones(len(adoptions)), (adoptions.users, adoptions.channels)), shape=shape)
+    found = CollaborativeFilter(FilterSettings(n_factors=N_DIMENSIONS)).fit(uses)
+    seen = found.seen_[np.diff(found.seen_.indptr) > 0]
+    n_users = np.bincount(seen.indices, minlength=shape[1])
+    used = np.flatnonzero(n_users)
+    factors = np.zeros((len(used), N_DIMENSIONS))
+    factors[:, : len(found.item_factors_)] = found.item_factors_[:, used].T * np.sqrt(found.strengths())
+    average = (factors * np.sqrt(n_users[used])[:, None]).sum(axis=0) / seen.shape[0]
+    channel_ids = [adoptions.channel_ids[row] for row in used]
+    return UserEmbeddings(channel_ids, factors, n_users[used], average)
+
+
+def _weighted(model: UserEmbeddings, weight: float) -> UserEmbeddings:
+    return UserEmbeddings(model.channel_ids_, model.factors_, model.n_users_, weight * model.average_)
 
 
 def _scorer(model: UserEmbeddings, examples: ChannelQuestions) -> Scorer:
