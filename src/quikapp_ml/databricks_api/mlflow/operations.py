@@ -1,5 +1,6 @@
 """One operation of MLflow: a message of its protocol in, one out, and what went wrong in the words of our errors."""
 
+import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,9 @@ _ERRORS: Mapping[str, type[QuikAppMLError]] = {
 }
 
 
+_NO_TOKEN_OF_OURS = "page_token is none that this service gave"
+
+
 @dataclass(frozen=True)
 class Operation:
     """What is asked, as a message of MLflow's protocol, and what is done about it; `then` changes the JSON answer."""
@@ -44,7 +48,12 @@ def answer(operation: Operation, stores: Stores, given: Mapping[str, Any], query
     asked = read_message(operation.message, given, query)
     if "user_id" in asked.DESCRIPTOR.fields_by_name and not asked.user_id:
         asked.user_id = caller
-    done = in_our_words(partial(operation.do, stores, asked))
+    try:
+        done = in_our_words(partial(operation.do, stores, asked))
+    except (ValueError, TypeError, KeyError):
+        if not getattr(asked, "page_token", ""):
+            raise
+        raise InvalidInput(_NO_TOKEN_OF_OURS) from None
     return operation.then(orjson.loads(message_to_json(done)))
 
 
@@ -69,9 +78,17 @@ def read_message(kind: Any, given: Mapping[str, Any], query: Query) -> Any:
         needed = field.GetOptions().Extensions[databricks_pb2.validate_required]
         if needed and not (len(getattr(message, name)) if field.is_repeated else message.HasField(name)):
             raise InvalidInput(f"{name} is missing from {kind.DESCRIPTOR.name}")
-    if "page_token" in fields and not message.page_token.isascii():  # MLflow would break on it
-        raise InvalidInput("page_token is none that this service gave")
+    if "page_token" in fields and not _is_base64(message.page_token):  # MLflow would break on it
+        raise InvalidInput(_NO_TOKEN_OF_OURS)
     return message
+
+
+def _is_base64(token: str) -> bool:
+    try:
+        base64.b64decode(token)
+    except ValueError:
+        return False
+    return True
 
 
 def optional(message: Any, name: str) -> Any:

@@ -30,6 +30,8 @@ def code(answer: Any) -> str:
         ("POST", "runs/log-metric", {"run_id": RUN, "key": "a", "value": "much", "timestamp": 1}),
         ("POST", "runs/search", {"filter": "~~~"}),
         ("POST", "runs/search", {"experiment_ids": ["0"], "page_token": "é"}),
+        ("POST", "runs/search", {"experiment_ids": ["0"], "page_token": "123456789"}),
+        ("POST", "logged-models/search", {"experiment_ids": ["0"], "page_token": "MTIzNDU2"}),
         ("GET", f"metrics/get-history?run_id={RUN}&metric_key=a&max_results=0", None),
         ("POST", "registered-models/create", {"name": ""}),
         ("POST", "model-versions/create", {"name": "a", "source": "file:///etc"}),
