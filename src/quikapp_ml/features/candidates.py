@@ -16,6 +16,8 @@ from quikapp_ml.features.workspace import Workspace
 
 MAX_CANDIDATES = 300
 MAX_FROM_A_SOURCE = 60
+ENOUGH_CHANNELS = 120
+"""With fewer from the sources, all others are looked through, too."""
 ENOUGH_PEOPLE = 120
 """With fewer from the sources, everybody else is looked through, too."""
 MAX_TEAMMATES = 200
@@ -39,7 +41,9 @@ def channel_candidates(view: Viewpoint, similar: Mapping[str, float] | None = No
         "popular": lambda: view.ids(view.liveliest(could, MAX_FROM_A_SOURCE)),
     }
     found = _gather(sources, lambda _: True)
-    return _fill(found, view.ids(np.flatnonzero(could)[: 2 * MAX_CANDIDATES]), "popular")
+    if len(found) < ENOUGH_CHANNELS:
+        found = _fill(found, view.ids(np.flatnonzero(could)[: 2 * MAX_CANDIDATES]), "popular")
+    return found
 
 
 def person_candidates(view: Viewpoint) -> dict[str, str]:

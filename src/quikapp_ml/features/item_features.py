@@ -114,7 +114,10 @@ def _normalised(weights: Floats) -> Floats:
 def _reach(view: Viewpoint, user_ids: Sequence[str]) -> Floats:
     """(n_people,): how much people turned to the asker."""
     weights = {"replied_30d": 3.0, "reacted_30d": 1.0}  # not mentions: those may stand where the asker may not look
-    return view.weighted("user_user_affinity", [(user_id, view.user_id) for user_id in user_ids], weights)
+    reach = np.zeros(len(user_ids))
+    turned = view.who_turned_to_the_person(user_ids)
+    reach[turned] = view.weighted("user_user_affinity", [(user_ids[at], view.user_id) for at in turned], weights)
+    return reach
 
 
 class _Places:

@@ -100,6 +100,11 @@ class OnlineFeatures:
         """The second parts of all keys that begin with `first`."""
         return list(self._require(view).records.get(first, ()))
 
+    def known(self, view: str, firsts: Sequence[str], second: str) -> list[int]:
+        """Positions of those first parts for which there is a key with the second one."""
+        records = self._require(view).records
+        return [at for at, first in enumerate(firsts) if second in records.get(first, ())]
+
     def changes(self) -> dict[str, dict[str, bytes | None]]:
         """Documents changed since the last call: namespace → key → document, None where one is gone."""
         changed = {namespace: values.changes() for namespace, values in self._by_namespace.items()}

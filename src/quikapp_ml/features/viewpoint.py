@@ -220,6 +220,10 @@ class Viewpoint:
         """Everybody the person ever replied to, reacted to or mentioned."""
         return frozenset(self._features.partners("user_user_affinity", self.user_id))
 
+    def who_turned_to_the_person(self, user_ids: Sequence[str]) -> list[int]:
+        """Positions of those who ever replied to, reacted to or mentioned the person."""
+        return self._features.known("user_user_affinity", user_ids, self.user_id)
+
     @cached_property
     def collaborators(self) -> dict[str, float]:
         """The people that the person deals with most, and their share of it (all shares add up to 1 or less).
