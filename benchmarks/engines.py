@@ -42,6 +42,16 @@ TEXTS = (
 )  # fmt: skip
 
 
+MEASURES = {
+    "seconds": "full, s",
+    "increment_seconds": "night, s",
+    "share": "share, %",
+    "cpu_seconds": "full, CPU s",
+    "increment_cpu_seconds": "night, CPU s",
+    "cpu_share": "share of CPU, %",
+}
+
+
 def main() -> None:
     """Measure each engine in a process of its own, print a table, and one line of JSON at the end."""
     options = _options()
@@ -71,14 +81,13 @@ def main() -> None:
 def _print(results: dict[str, list[dict[str, Any]]], options: argparse.Namespace) -> None:
     print(f"{options.events:,} events of {options.users:,} people, {options.repeats} repeats")
     print(f"then {_count_new(options):,} new events; share: the second build's time by the first one's")
-    print(f"{'':14}{'median':>10}{'least':>10}{'most':>10}{'peak MB here':>14}{'and in Spark':>14}")
+    print(f"{'':21}{'median':>10}{'least':>10}{'most':>10}{'peak MB here':>14}{'and in Spark':>14}")
     for name, runs in results.items():
         peaks = f"{max(run['peak_mb'] for run in runs):14,}{max(run['server_peak_mb'] or 0 for run in runs):14,}"
-        for what, unit in (("seconds", "s"), ("increment_seconds", "s"), ("share", "%")):
-            values = [run[what] * (100 if unit == "%" else 1) for run in runs]
-            label = f"{name} {'full' if what == 'seconds' else 'night' if unit == 's' else 'share'} {unit}"
+        for what, label in MEASURES.items():
+            values = [run[what] * (100 if "%" in label else 1) for run in runs]
             told = f"{np.median(values):10.1f}{min(values):10.1f}{max(values):10.1f}"
-            print(f"{label:14}{told}{peaks if what == 'seconds' else ''}")
+            print(f"{name} {label:16}{told}{peaks if what == 'seconds' else ''}")
 
 
 def _options() -> argparse.Namespace:
@@ -95,10 +104,10 @@ def _build(folder: str, new: str, remote: str) -> dict[str, Any]:
     lake = open_lake(folder)
     compute = open_compute(remote)
     try:
-        seconds = _seconds_of_build(lake, compute)
+        seconds, cpu_seconds = _seconds_of_build(lake, compute)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         lake.append(EVENTS.name, open_lake(new).read(EVENTS.name))
-        increment_seconds = _seconds_of_build(lake, compute)
+        increment_seconds, increment_cpu_seconds = _seconds_of_build(lake, compute)
     finally:
         compute.close()
     if lake.read(BUILDS.name, ["is_full"])["is_full"].to_pylist().count(True) != 2:
@@ -107,16 +116,20 @@ def _build(folder: str, new: str, remote: str) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "increment_seconds": round(increment_seconds, 2),
         "share": round(increment_seconds / seconds, 4),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "increment_cpu_seconds": round(increment_cpu_seconds, 2),
+        "cpu_share": round(increment_cpu_seconds / cpu_seconds, 4),
         "peak_mb": peak_mb,
         "server_peak_mb": _server_peak_mb() if remote else None,
         "messages": lake.read(MESSAGES.name, ["message_id"]).num_rows,
     }
 
 
-def _seconds_of_build(lake: Lake, compute: Compute) -> float:
-    began = time.perf_counter()
+def _seconds_of_build(lake: Lake, compute: Compute) -> tuple[float, float]:
+    """Seconds by the clock and of the processors; these tell more where others are at work, and nothing of a server."""
+    began = time.perf_counter(), time.process_time()
     build_silver(lake, compute, AS_OF)
-    return time.perf_counter() - began
+    return time.perf_counter() - began[0], time.process_time() - began[1]
 
 
 def _server_peak_mb() -> int | None:
