@@ -4,7 +4,8 @@ Feature values and scores are float64, column by column, by LZ4, for many of the
 characters between which an erasure could take a part of it for somebody's name. Texts stay JSON.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from quikapp_ml.errors import Damaged
 from quikapp_ml.features.frame import FeatureFrame, Floats
 
 _CODEC = pa.Codec("lz4")
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Candidates(NamedTuple):
@@ -34,7 +36,7 @@ class Candidates(NamedTuple):
             "item_ids": self.item_ids,
             "sources": self.sources,
             "names": self.frame.names,
-            "numbers": _packed(np.column_stack((self.frame.values, self.scores))),
+            "numbers": _packed(self.frame.values, self.scores),
         }
 
     @classmethod
@@ -49,9 +51,10 @@ class Candidates(NamedTuple):
             raise Damaged(f"the candidates of a decision cannot be read: {error!r}") from error
 
 
-def _packed(numbers: Floats) -> str:
-    columns = np.ascontiguousarray(numbers.T).tobytes()
-    return urlsafe_b64encode(_CODEC.compress(columns, asbytes=True)).decode("ascii")
+def _packed(values: Floats, scores: Floats) -> str:
+    columns = values.tobytes("F") + scores.tobytes()
+    text = b2a_base64(_CODEC.compress(columns, asbytes=True), newline=False)
+    return text.translate(_URL_SAFE).decode("ascii")
 
 
 def _unpacked(text: str, n_rows: int, n_columns: int) -> Floats:
