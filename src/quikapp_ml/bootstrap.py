@@ -190,7 +190,7 @@ class Service:
         self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
         self.experiment_reader = ExperimentReader(self.lake, lambda: open_compute(spark), lambda: datetime.now(UTC))
         self.experiment_guard = ExperimentGuard(
-            self.experiment_desk, self.experiment_reader.results, self.experiments.follow
+            self.experiment_desk, self.experiment_reader.guarded, self.experiments.follow
         )
 
     def _checks(self) -> Checks:

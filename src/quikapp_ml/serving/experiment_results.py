@@ -1,9 +1,10 @@
 """The results of experiments, computed from the tables as they are now, whenever somebody looks.
 
-Nothing is kept from look to look: an event that comes late is counted by the next one, where it belongs.
+Nothing is carried on from look to look: an event that comes late is counted by the next one, where it belongs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
@@ -23,47 +24,93 @@ from quikapp_ml.experiments.metrics import (
 )
 from quikapp_ml.experiments.observed import Observed
 from quikapp_ml.experiments.results import ExperimentResults
-from quikapp_ml.experiments.segments import segmented
+from quikapp_ml.experiments.segments import Segmentation, segmented
 from quikapp_ml.stores.lake.base import Compute, Lake
 
 
 class ExperimentReader:
-    """Reads results; one at a time, with an engine of its own for each, which costs memory only then."""
+    """Reads results; one at a time, with an engine of its own for each, which costs memory only then.
+
+    All statements of one look read the same versions of the tables.
+    """
 
     def __init__(self, lake: Lake, open_compute: Callable[[], Compute], clock: Callable[[], datetime]) -> None:
         self._lake = lake
         self._open_compute = open_compute
         self._clock = clock
         self._one_at_a_time = Lock()
+        self._guarded: dict[str, tuple[object, ExperimentResults]] = {}
 
     def results(self, spec: ExperimentSpec) -> ExperimentResults:
         """What it has shown so far. Raises InvalidInput where a metric cannot be counted by its unit, JobFailed."""
-        roles = _roles(spec)
-        statements = [metric_statement(spec, metric) for metric, _ in roles]
+        asked = _Asked.of(spec, _roles(spec), of_people=spec.unit == "user")
+        rows, _ = self._rows(asked.statements)
+        counted = asked.counted(rows)
+        ways = _ways(counted[0].observed, rows[-1] if asked.of_people else None)
+        return self._told(spec, rows[0], counted, segmented(spec, counted[0], ways))
+
+    def guarded(self, spec: ExperimentSpec) -> ExperimentResults:
+        """Who was let in, and the guardrails alone. Where no table has changed since, the last answer stands.
+
+        Raises as `results` does.
+        """
+        asked = _Asked.of(spec, [(metric, "guardrail") for metric in spec.guardrails], of_people=False)
+        now = (spec.model_dump_json(), self._versions(asked.statements))
+        before, found = self._guarded.get(spec.name, (None, None))
+        if found is None or before != now:
+            rows, versions = self._rows(asked.statements)
+            found = self._told(spec, rows[0], asked.counted(rows), [])
+            self._guarded[spec.name] = ((spec.model_dump_json(), versions), found)
+        return found
+
+    def _told(
+        self, spec: ExperimentSpec, units: pa.Table, counted: Sequence[Counted], segments: Sequence[Segmentation]
+    ) -> ExperimentResults:
+        now = self._clock()
+        arrived = arrivals(spec, units, round(now.timestamp() * 1e6))
+        return ExperimentResults(spec.name, spec.hypothesis, spec.unit, now, arrived, analysed(spec, counted), segments)
+
+    def _rows(self, statements: Sequence[Statement]) -> tuple[list[pa.Table], dict[str, int]]:
+        """What each statement says, and the versions of the tables that they read."""
         with self._one_at_a_time:
+            versions = self._versions(statements)
             compute = self._open_compute()
             try:
-                units = self._ask(compute, units_statement(spec))
-                counted = [
-                    Counted(metric, role, Observed(self._ask(compute, statement), metric))
-                    for (metric, role), statement in zip(roles, statements, strict=True)
-                ]
-                people = self._ask(compute, segments_statement(spec)) if spec.unit == "user" else None
+                return [self._ask(compute, statement, versions) for statement in statements], versions
             finally:
                 compute.close()
-        now = self._clock()
-        ways = _ways(counted[0].observed, people)
-        return ExperimentResults(
-            spec.name, spec.hypothesis, spec.unit, now, arrivals(spec, units, round(now.timestamp() * 1e6)),
-            analysed(spec, counted), segmented(spec, counted[0], ways),
-        )  # fmt: skip
 
-    def _ask(self, compute: Compute, statement: Statement) -> pa.Table:
-        for table in statement.tables.values():
+    def _versions(self, statements: Sequence[Statement]) -> dict[str, int]:
+        tables = {table.name: table for statement in statements for table in statement.tables.values()}
+        for table in tables.values():
             self._lake.ensure(table)
-        return compute.query(
-            statement.sql, {view: self._lake.uri(table.name) for view, table in statement.tables.items()}
-        )
+        return {name: self._lake.version(name) for name in tables}
+
+    def _ask(self, compute: Compute, statement: Statement, versions: Mapping[str, int]) -> pa.Table:
+        uris = {view: self._lake.uri(table.name) for view, table in statement.tables.items()}
+        return compute.query(statement.sql, uris, {view: versions[one.name] for view, one in statement.tables.items()})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The statements of one look: of the units, of each metric, and of people where they are asked for."""
+
+    statements: Sequence[Statement]
+    roles: Sequence[tuple[Metric, Role]]
+    of_people: bool
+
+    @classmethod
+    def of(cls, spec: ExperimentSpec, roles: Sequence[tuple[Metric, Role]], *, of_people: bool) -> "_Asked":
+        statements = [units_statement(spec), *(metric_statement(spec, metric) for metric, _ in roles)]
+        return cls([*statements, segments_statement(spec)] if of_people else statements, roles, of_people)
+
+    def counted(self, rows: Sequence[pa.Table]) -> list[Counted]:
+        """What units did by each metric."""
+        by_metric = rows[1 : len(self.roles) + 1]
+        return [
+            Counted(metric, role, Observed(found, metric))
+            for (metric, role), found in zip(self.roles, by_metric, strict=True)
+        ]
 
 
 def _roles(spec: ExperimentSpec) -> list[tuple[Metric, Role]]:

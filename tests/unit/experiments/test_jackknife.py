@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.experiments.cluster import clustered_effect
+from quikapp_ml.experiments.effects import fixed_interval
 from quikapp_ml.experiments.jackknife import clustered_ratio_effect
 from quikapp_ml.experiments.ratio import ratio_effect
 
@@ -46,3 +47,16 @@ def test_answers_of_one_unit_alone_are_refused() -> None:
     one, many = (np.ones(6), np.array([3.0, 0, 0, 0, 0, 0])), (np.ones(6), np.ones(6))
     with pytest.raises(InvalidInput, match="several units with answers in each variant"):
         clustered_ratio_effect(one, many)
+
+
+def test_channels_of_all_sizes_fool_it_less_than_the_delta_method() -> None:
+    """A/A: 20 channels a variant, most answers in a few of them."""
+    rng, wrong = np.random.default_rng(8), np.zeros(2)
+    for _ in range(300):
+        arms = []
+        for _ in range(2):
+            sizes = 1 + np.floor(rng.pareto(1.2, 20) * 10).clip(0, 500)
+            arms.append((rng.binomial(sizes.astype(int), rng.beta(2, 8, 20)), sizes))
+        effects = clustered_ratio_effect(*arms), ratio_effect(*arms)
+        wrong += [fixed_interval(effect).excludes_zero for effect in effects]
+    assert wrong[0] / 300 < 0.1 < wrong[1] / 300

@@ -133,3 +133,25 @@ def test_a_metric_that_its_unit_cannot_have_is_refused_before_an_engine_starts(l
 
     with pytest.raises(InvalidInput, match="events name no workspace"):
         ExperimentReader(lake, no_engine, lambda: NOW).results(trial(unit="workspace"))
+
+
+def test_guardrails_alone_are_read_anew_when_a_table_has_changed(lake: Lake, engine: Kept) -> None:
+    opened = []
+
+    def counting() -> Compute:
+        opened.append(1)
+        return engine
+
+    reader = ExperimentReader(lake, counting, lambda: NOW)
+    guardrail = {"name": "leaves", "of": "join", "source": "events", "kind": "mean", "worse": "higher"}
+    guarded = trial(guardrails=[guardrail])
+    put(lake, EVENTS.name, [joined(n, 1, NOW) for n in range(0, N_PEOPLE, 3)])
+    assert [one.finding for one in reader.guarded(guarded).metrics] == ["open"]
+    assert reader.guarded(guarded) is reader.guarded(guarded)
+    assert len(opened) == 1
+    put(lake, EVENTS.name, [joined(n, 2, NOW) for n in range(N_PEOPLE) if n // 10 % 2])
+    found = reader.guarded(guarded)
+    assert [one.finding for one in found.metrics] == ["broken"]
+    assert (len(opened), found.segments) == (2, [])
+    assert reader.guarded(trial(guardrails=[{**guardrail, "worse": "lower"}])).metrics[0].finding == "holds"
+    assert len(opened) == 3
