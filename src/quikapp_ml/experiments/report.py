@@ -80,8 +80,8 @@ def _verdict(results: ExperimentResults, one: MetricResult) -> str:
         told = f"{', '.join(broken)} got worse, and the experiment was not to allow that. Stop it."
         return _box("bad", f"{variant} does harm", told)
     headings = {
-        Finding.HIGHER: ("good", f"{variant}: {escape(one.metric)} is higher"),
-        Finding.LOWER: ("warn", f"{variant}: {escape(one.metric)} is lower"),
+        Finding.HIGHER: ("found", f"{variant}: {escape(one.metric)} is higher"),
+        Finding.LOWER: ("found", f"{variant}: {escape(one.metric)} is lower"),
         Finding.NO_MATTER: ("", f"{variant}: no difference that matters"),
         Finding.UNKNOWN: ("", f"{variant}: nothing to tell yet"),
     }
@@ -101,7 +101,7 @@ def _deciding(spec: ExperimentSpec, one: MetricResult) -> str:
     return (
         f"<section><h2>{escape(label)}</h2>{plot}<p><small>Line: the change so far. Band: where the true change lies, "
         f"at every look. Dashed: the smallest change that was worth finding (±{spec.smallest_effect:.1%}).</small></p>"
-        f"{_table([one])}</section>"
+        f"{_table([one], said=False)}</section>"
     )
 
 
@@ -124,13 +124,13 @@ def _style(one: MetricResult) -> str:
     return {Finding.HOLDS: "good", Finding.BROKEN: "bad"}.get(one.finding, "")
 
 
-def _table(results: Sequence[MetricResult]) -> str:
-    rows = "".join(_row(one) for one in results)
+def _table(results: Sequence[MetricResult], *, said: bool = True) -> str:
+    rows = "".join(_row(one, one.sentence if said else "") for one in results)
     heads = '<th>metric</th><th class="n">control</th><th class="n">variant</th><th class="n">change</th><th></th>'
     return f"<table><tr>{heads}</tr>{rows}</table>"
 
 
-def _row(one: MetricResult) -> str:
+def _row(one: MetricResult, sentence: str) -> str:
     change = "" if one.change is None else percent(one.change)
     cut = f" Variance cut by {one.variance_cut:.0%}." if one.variance_cut else ""
     fixed = ""
@@ -141,7 +141,7 @@ def _row(one: MetricResult) -> str:
         f"<tr><td><b>{escape(one.metric)}</b><br><small>{escape(one.variant)}</small></td>"
         f'<td class="n">{_number(one, one.control_value)}</td><td class="n">{_number(one, one.value)}</td>'
         f'<td class="n">{change}</td><td>{pill}</td></tr>'
-        f'<tr class="said"><td colspan="5">{escape(one.sentence)} <small>{cut}{fixed}</small></td></tr>'
+        f'<tr class="said"><td colspan="5">{escape(sentence)} <small>{cut}{fixed}</small></td></tr>'
     )
 
 
