@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 FALLBACK = "fallback"
 """The unit has a variant that could not answer, and got control."""
 CLOSE_SECONDS = 5
+ALL = "all of them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,10 @@ class ExperimentHost:
         """`refresh`, where the next one by the clock will do when this one fails."""
         try:
             self.refresh()
-        except Exception:  # whatever a store raises: what is known goes on
-            self._failures += 1
-            logger.exception("running experiments cannot be read; those known go on")
+        except Exception as error:  # noqa: BLE001 whatever a store raises: what is known goes on
+            self._tell(ALL, f"cannot be read, those known go on: {error!r}")
+        else:
+            self._told.pop(ALL, None)
 
     def choose(self, subject: Subject, asker: Asker) -> Choice:
         """How to answer this question. Never raises."""
@@ -246,7 +248,7 @@ class ExperimentHost:
         self._failures += 1
         if self._told.get(what) != told:
             self._told[what] = told
-            logger.error("experiment %s %s", what, told)
+            logger.error("experiments: %s %s", what, told)
 
     def _poll(self) -> None:
         while not self._closing.is_set():

@@ -156,7 +156,9 @@ def test_an_alias_is_followed(lab: Lab) -> None:
     assert numbers() == {2}
 
 
-def test_what_goes_wrong_costs_nobody_an_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_costs_nobody_an_answer(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     lab.run()
     assert lab.host.choose("rank", Asker("\ud800")) is AS_EVER, "no unit that can be hashed"
     assert lab.host.failures == 1
@@ -167,6 +169,9 @@ def test_what_goes_wrong_costs_nobody_an_answer(lab: Lab, monkeypatch: pytest.Mo
     monkeypatch.setattr(lab.records, "all", down)
     with pytest.raises(StorageFailed):
         lab.host.refresh()
+    lab.host.follow()
+    lab.host.follow()
+    assert caplog.text.count("those known go on") == 1, "told once, however often it is tried"
     assert lab.host.running() == ["first"], "what was known goes on"
 
 
