@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.base import FeatureView
@@ -55,11 +56,12 @@ class FeatureParts:
             self._count()
             since = as_of
         self.since = since
+        self._some_went = pc.any(build.lake.read(CHANGES.name, columns=["is_gone"])["is_gone"]).as_py()
 
     def values(self, view: FeatureView) -> pa.Table:
         """The values of a view."""
         parts = ViewParts(view)
-        some_are_gone = self._build.ask(parts.gone, changes=CHANGES)["n"].to_pylist() != [0]
+        some_are_gone = self._some_went and self._build.ask(parts.gone, changes=CHANGES)["n"].to_pylist() != [0]
         statement = parts.values(self._as_of, self.since, some_are_gone=some_are_gone)
         return self._build.ask(statement, parts=PARTS[view.name], changes=CHANGES, activities=ACTIVITIES)
 

@@ -171,6 +171,8 @@ class DeltaLake(Lake):
         with _storage(name):
             newer = self._open(name, version)
             columns = columns_of(newer)
+            if since == newer.version():
+                return columns.empty_table()
             try:
                 older = self._open(name, since)
                 match operations_since(newer, since):
