@@ -45,6 +45,8 @@ _REFUSED_NODES: tuple[tuple[type[exp.Expr], str], ...] = (
 )
 _DEEPEST_VIEW = 20
 _MOST_NODES = 20_000
+_DEEPEST = 250
+"""Sail 0.7 overflows its stack, and takes the process with it, somewhere above 400."""
 
 
 @dataclass
@@ -93,6 +95,7 @@ class Planner:
         plan = Plan(statement)
         self._check(statement)
         self._reads(plan, self._unity.access(self._caller), self._session, 0)
+        check_depth(statement)
         return plan
 
     def change(self, statement: exp.Expr, target: exp.Table, *privileges: Privilege) -> Plan:
@@ -112,6 +115,7 @@ class Planner:
         target.meta["planned"] = True
         plan.tables[written] = info.location
         self._reads(plan, access, self._session, 0)
+        check_depth(statement)
         return plan
 
     def _target(self, access: CallerAccess, target: exp.Table, privileges: tuple[Privilege, ...]) -> TableInfo:
@@ -194,6 +198,7 @@ class Planner:
 
     def _check(self, statement: exp.Expr) -> None:
         """Refuse what reaches out of SQL, and put in who and where the caller is."""
+        check_depth(statement)
         nodes = list(statement.walk())
         if len(nodes) > _MOST_NODES:
             raise syntax_error(f"a statement has {_MOST_NODES} parts at most.")
@@ -204,6 +209,16 @@ class Planner:
             if isinstance(node, exp.Func) and _function_name(node) in REACHING_OUT:
                 raise unsupported(f"the function {_function_name(node)}", "it reaches out of SQL")
             _put_in(node, self._caller, self._session)
+
+
+def check_depth(statement: exp.Expr) -> None:
+    """Raises SqlError when parts of a statement, views and all, are nested too deep for the engine."""
+    level, depth = [statement], 0
+    while level:
+        depth += 1
+        if depth > _DEEPEST:
+            raise syntax_error(f"parts of a statement are nested {_DEEPEST} deep at most.")
+        level = [below for each in level for below in each.iter_expressions()]
 
 
 def resolve(table: exp.Table, session: SqlSession) -> Securable:

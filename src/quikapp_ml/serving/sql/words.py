@@ -7,7 +7,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 from quikapp_ml.serving.sql.errors import SqlError, syntax_error, unsupported
 
 DIALECT = "databricks"
-_MOST = 1_000_000
+_MOST = 500_000
+_MOST_TOKENS = 20_000
+"""The parser takes a second for so many, and holds up other threads."""
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -25,6 +27,8 @@ def tokens_of(text: str) -> list[Token]:
         tokens.pop()
     if not tokens:
         raise syntax_error("the statement is empty.")
+    if len(tokens) > _MOST_TOKENS:
+        raise syntax_error(f"a statement has {_MOST_TOKENS} words and signs at most; many rows come in by Spark.")
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise syntax_error("one statement at a time: there is a ';' within the text.")
     return tokens

@@ -219,6 +219,32 @@ def test_no_path_no_program_and_no_second_statement(desk: Desk, text: str) -> No
     }
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT " + "+".join(["1"] * 5000),
+        "SELECT 1 WHERE " + " AND ".join(["1 = 1"] * 3000),
+        " UNION ALL ".join(["SELECT 1"] * 1500),
+        "SELECT " + "(" * 5000 + "1" + ")" * 5000,
+        "SELECT " + "array(" * 300 + "1" + ")" * 300,
+        "SELECT * FROM " + "(SELECT * FROM " * 300 + "numbers" + ")" * 300,
+        "INSERT INTO numbers VALUES " + ",".join(["(1, 'x')"] * 30_000),
+    ],
+)
+def test_no_statement_is_too_deep_for_the_engine(desk: Desk, text: str) -> None:
+    numbers(desk)
+    assert refused(desk, text) == "PARSE_SYNTAX_ERROR"
+
+
+def test_views_in_views_are_not_deeper_either(desk: Desk) -> None:
+    numbers(desk)
+    many = " OR ".join(["n = 1"] * 150)
+    desk.ask(f"CREATE VIEW v0 AS SELECT n FROM numbers WHERE {many}")
+    assert desk.rows("SELECT * FROM v0") == [{"n": 1}]
+    deep = "SELECT 1 AS n WHERE " + " AND ".join(["EXISTS (SELECT * FROM v0)"] * 150)
+    assert refused(desk, deep) == "PARSE_SYNTAX_ERROR"
+
+
 def test_a_view_is_read_by_the_rights_of_its_owner(desk: Desk) -> None:
     numbers(desk)
     desk.ask("CREATE VIEW small (k COMMENT 'key') COMMENT 'few' AS SELECT n FROM numbers WHERE n < 3", schema="default")
