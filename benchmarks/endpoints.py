@@ -1,26 +1,20 @@
 """Throughput and latency over HTTP, each beside an empty FastAPI route: scripts/bench endpoints --url http://127.0.0.1:5008"""
 
 import argparse
-import asyncio
-import contextlib
-import multiprocessing
 import os
 import platform
-import socket
-import time
-import urllib.parse
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-import numpy as np
 import orjson
-import uvicorn
 import uvloop
-from fastapi import FastAPI, Request, Response
+
+from shared.empty_app import empty_app
+from shared.load import Measured, load, request
 
 BATCH = 500
 WARM_UP_SECONDS = 1.0
@@ -36,22 +30,6 @@ class Case:
     events: int = 0
 
 
-@dataclass
-class Measured:
-    """What one run of the load generator saw."""
-
-    seconds: list[float] = field(default_factory=list)
-    n_failed: int = 0
-    took: float = 0.0
-
-    def row(self, case: Case) -> dict[str, float]:
-        """Numbers per second, and milliseconds."""
-        p50, p99 = (float(ms) for ms in np.percentile(self.seconds, (50, 99)) * 1000)
-        per_second = len(self.seconds) / self.took
-        row = {"requests_s": round(per_second, 1), "p50_ms": round(p50, 3), "p99_ms": round(p99, 3)}
-        return {**row, "events_s": round(per_second * case.events)} if case.events else row
-
-
 def main() -> None:
     """Measure the running service and print a table, then one line of JSON."""
     options = _options()
@@ -59,18 +37,13 @@ def main() -> None:
     answers = {case.path: _one_answer(options.url, case) for case in cases}
     results: list[dict[str, Any]] = []
     print(f"{'':24}{'conn':>5}{'':>9}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'events/s':>10}")
-    with _empty_app(answers) as empty_url:
+    with empty_app(answers) as empty_url:
         for case in cases:
             for n_connections in options.connections:
                 for name, url in (("service", options.url), ("empty", empty_url)):
-                    measured = uvloop.run(_load(url, case, n_connections, options.seconds))
-                    row = measured.row(case)
+                    row = _row(_measured(url, case, n_connections, options.seconds), case)
                     results.append({"path": case.path, "connections": n_connections, "app": name, **row})
-                    _print_row(results[-1], measured.n_failed)
-                    if measured.n_failed:
-                        raise SystemExit(
-                            f"{measured.n_failed} requests to {case.path} failed: the numbers mean nothing"
-                        )
+                    _print_row(results[-1])
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
     print(orjson.dumps({"benchmark": "endpoints", "machine": machine, "results": results}).decode())
 
@@ -137,132 +110,39 @@ def _events_template(users: list[str]) -> bytes:
 
 def _one_answer(url: str, case: Case) -> bytes:
     """What the service answers: the empty route gives the same bytes back."""
-    return uvloop.run(_ask_once(url, case))
+    measured = uvloop.run(load(url, _requests(url, case), 1, 0.0))
+    if measured.n_failed:
+        raise SystemExit(f"{url}{case.path} does not answer: {measured.body[:500].decode(errors='replace')}")
+    return measured.body
 
 
-async def _ask_once(url: str, case: Case) -> bytes:
-    asked = _Connection(_requests(url, case), float("-inf"), Measured())
-    await _connect(url, asked)
-    if not asked.is_good:
-        raise SystemExit(f"{url}{case.path} does not answer: {asked.body[:500].decode(errors='replace')}")
-    return asked.body
+def _measured(url: str, case: Case, n_connections: int, seconds: float) -> Measured:
+    requests = _requests(url, case)
+    warm = uvloop.run(load(url, requests, n_connections, WARM_UP_SECONDS))
+    measured = uvloop.run(load(url, requests, n_connections, seconds))
+    if warm.n_failed + measured.n_failed:
+        raise SystemExit(f"requests to {case.path} failed: the numbers mean nothing")
+    return measured
 
 
-@contextlib.contextmanager
-def _empty_app(answers: dict[str, bytes]) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = multiprocessing.get_context("spawn").Process(target=_serve_empty, args=(answers, port), daemon=True)
-    process.start()
-    while True:
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            break
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.join()
+def _row(measured: Measured, case: Case) -> dict[str, float]:
+    """Numbers per second, and milliseconds."""
+    p50, p99 = measured.percentiles_ms(50, 99)
+    row = {"requests_s": round(measured.per_second, 1), "p50_ms": round(p50, 3), "p99_ms": round(p99, 3)}
+    return {**row, "events_s": round(measured.per_second * case.events)} if case.events else row
 
 
-def _serve_empty(answers: dict[str, bytes], port: int) -> None:
-    app = FastAPI()
-    for path, answer in answers.items():
-        app.post(path)(_empty_route(answer))
-    uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_config=None)
-
-
-def _empty_route(answer: bytes) -> Callable[[Request], Any]:
-    async def route(request: Request) -> Response:
-        await request.body()
-        return Response(answer, media_type="application/json")
-
-    return route
-
-
-def _requests(url: str, case: Case) -> Iterator[bytes]:
-    host = urllib.parse.urlsplit(url).netloc
-    head = f"POST {case.path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: "
-    for n in _NUMBERS:
-        body = case.bodies(n)
-        yield head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body
+def _requests(url: str, case: Case) -> Callable[[], bytes]:
+    return lambda: request(url, case.path, case.bodies(next(_NUMBERS)))
 
 
 _NUMBERS = count()
 
 
-async def _load(url: str, case: Case, n_connections: int, seconds: float) -> Measured:
-    requests = _requests(url, case)
-    measured = Measured()
-    begin = time.perf_counter() + WARM_UP_SECONDS
-    end = begin + seconds
-    warm = [_Connection(requests, begin, Measured()) for _ in range(n_connections)]
-    await asyncio.gather(*(_connect(url, connection) for connection in warm))
-    started = time.perf_counter()
-    connections = [_Connection(requests, end, measured) for _ in range(n_connections)]
-    await asyncio.gather(*(_connect(url, connection) for connection in connections))
-    measured.took = time.perf_counter() - started
-    measured.n_failed += sum(connection.measured.n_failed for connection in warm)
-    return measured
-
-
-async def _connect(url: str, connection: "_Connection") -> None:
-    address = urllib.parse.urlsplit(url)
-    await asyncio.get_running_loop().create_connection(lambda: connection, address.hostname or "", address.port or 80)
-    await connection.closed.wait()
-
-
-class _Connection(asyncio.Protocol):
-    """One kept connection that sends the next request when it has read an answer, until the time is over."""
-
-    def __init__(self, requests: Iterator[bytes], end: float, measured: Measured) -> None:
-        self.measured = measured
-        self.closed = asyncio.Event()
-        self.is_good = False
-        self.body = b""
-        self._requests = requests
-        self._end = end
-        self._received = b""
-        self._transport: Any = None
-        self._sent_at = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        now = time.perf_counter()
-        self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < _content_length(head):
-            return
-        self.is_good = head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 202"))
-        self.measured.seconds.append(now - self._sent_at)
-        self.measured.n_failed += not self.is_good
-        self.body, self._received = body, b""
-        if now < self._end:
-            self._send()
-        else:
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.measured.n_failed += bool(exc) or not self.body
-        self.closed.set()
-
-    def _send(self) -> None:
-        request = next(self._requests)
-        self._sent_at = time.perf_counter()
-        self._transport.write(request)
-
-
-def _content_length(head: bytes) -> int:
-    return int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-
-
-def _print_row(row: dict[str, Any], n_failed: int) -> None:
+def _print_row(row: dict[str, Any]) -> None:
     events = f"{row['events_s']:>10}" if "events_s" in row else ""
-    failed = f"  {n_failed} failed" if n_failed else ""
     numbers = f"{row['requests_s']:>12}{row['p50_ms']:>9}{row['p99_ms']:>9}"
-    print(f"{row['path']:24}{row['connections']:>5}{row['app']:>9}{numbers}{events}{failed}", flush=True)
+    print(f"{row['path']:24}{row['connections']:>5}{row['app']:>9}{numbers}{events}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """One pyfunc behind our /invocations and behind `mlflow models serve`, one machine, one run: scripts/bench serving"""
 
 import argparse
-import asyncio
 import contextlib
 import json
 import os
@@ -22,6 +21,7 @@ import uvloop
 
 from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.settings import Settings
+from shared.load import load, request
 
 MODEL, VERSION, ENDPOINT = "content-ranker", 1, "bench"
 FEATURES = (
@@ -47,15 +47,6 @@ class Server:
     path: str
     token: str = ""
 
-    def request(self, body: bytes) -> bytes:
-        """A whole HTTP request."""
-        authorization = f"authorization: Bearer {self.token}\r\n" if self.token else ""
-        head = (
-            f"POST {self.path} HTTP/1.1\r\nhost: {self.host}:{self.port}\r\ncontent-type: application/json\r\n"
-            f"{authorization}content-length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
 
 def main() -> None:
     """Measure both servers, print a table and one line of JSON; exit 1 when a bound is not met."""
@@ -71,7 +62,7 @@ def main() -> None:
             _check_same(ours, theirs, body)
             for n_connections in options.connections:
                 for server in (ours, theirs):
-                    row = uvloop.run(_load(server, body, n_connections, options.seconds))
+                    row = _loaded(server, body, n_connections, options.seconds)
                     results.append({"server": server.name, "records": n_records, "connections": n_connections, **row})
                     _print_row(results[-1])
     missed = _missed(results)
@@ -209,65 +200,15 @@ def _is_up(url: str) -> bool:
 # --- the load
 
 
-async def _load(server: Server, body: bytes, n_connections: int, seconds: float) -> dict[str, float]:
-    request = server.request(body)
-    await asyncio.gather(*(_ask(server, request, WARM_UP_SECONDS) for _ in range(n_connections)))
-    started = time.perf_counter()
-    found = await asyncio.gather(*(_ask(server, request, seconds) for _ in range(n_connections)))
-    took = time.perf_counter() - started
-    times = np.concatenate([np.array(each) for each in found]) * 1000
-    p50, p99 = (round(float(ms), 3) for ms in np.percentile(times, (50, 99)))
-    return {"requests_s": round(len(times) / took, 1), "p50_ms": p50, "p99_ms": p99}
-
-
-async def _ask(server: Server, request: bytes, seconds: float) -> list[float]:
-    connection = _Connection(request, time.perf_counter() + seconds)
-    await asyncio.get_running_loop().create_connection(lambda: connection, server.host, server.port)
-    await connection.closed.wait()
-    if connection.refusal:
-        raise SystemExit(f"{server.name} refuses: {connection.refusal!r}")
-    return connection.seconds
-
-
-class _Connection(asyncio.Protocol):
-    """One kept connection that asks again when it has read an answer, until the time is over."""
-
-    def __init__(self, request: bytes, ends: float) -> None:
-        self.seconds: list[float] = []
-        self.refusal = b""
-        self.closed = asyncio.Event()
-        self._request = request
-        self._ends = ends
-        self._received = b""
-        self._sent_at = 0.0
-        self._transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        now = time.perf_counter()
-        self._received += data
-        head, found, body = self._received.partition(b"\r\n\r\n")
-        if not found or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
-            return
-        self.seconds.append(now - self._sent_at)
-        if not head.startswith(b"HTTP/1.1 200"):
-            self.refusal = self._received
-        self._received = b""
-        if now < self._ends and not self.refusal:
-            self._send()
-        else:
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.refusal = self.refusal or (str(exc).encode() if exc else b"")
-        self.closed.set()
-
-    def _send(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._request)
+def _loaded(server: Server, body: bytes, n_connections: int, seconds: float) -> dict[str, float]:
+    url = f"http://{server.host}:{server.port}"
+    whole = request(url, server.path, body, server.token)
+    warm = uvloop.run(load(url, lambda: whole, n_connections, WARM_UP_SECONDS))
+    measured = uvloop.run(load(url, lambda: whole, n_connections, seconds))
+    if warm.n_failed + measured.n_failed:
+        raise SystemExit(f"{server.name} refuses: {(measured.body or warm.body)!r}")
+    p50, p99 = measured.percentiles_ms(50, 99)
+    return {"requests_s": round(measured.per_second, 1), "p50_ms": round(p50, 3), "p99_ms": round(p99, 3)}
 
 
 if __name__ == "__main__":

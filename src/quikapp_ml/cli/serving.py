@@ -1,5 +1,6 @@
 """`up`, `serve`, `doctor`, `env`: running the service and asking how it is wired."""
 
+import gc
 import socket
 from datetime import UTC, datetime
 from typing import Annotated
@@ -111,6 +112,8 @@ def _run(service: Service, listener: socket.socket, *, show_examples: bool) -> N
         _show_examples(service, url)
     else:
         errors.print(f"Serving on {url}")
+    service.start_intake()
+    gc.freeze()  # the state that was read in stays: looking through all of it would hold up answers now and then
     server_of(create_app(service)).run(sockets=[listener])
 
 
