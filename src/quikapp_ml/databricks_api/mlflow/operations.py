@@ -31,7 +31,7 @@ _ERRORS: Mapping[str, type[QuikAppMLError]] = {
 }
 
 
-_NO_TOKEN_OF_OURS = "page_token is none that this service gave"
+_UNKNOWN_PAGE = "page_token is none that this service gave"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ def answer(operation: Operation, stores: Stores, given: Mapping[str, Any], query
         asked.user_id = caller
     try:
         done = in_our_words(partial(operation.do, stores, asked))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         if not getattr(asked, "page_token", ""):
             raise
-        raise InvalidInput(_NO_TOKEN_OF_OURS) from None
+        raise InvalidInput(_UNKNOWN_PAGE) from None
     return operation.then(orjson.loads(message_to_json(done)))
 
 
@@ -79,7 +79,7 @@ def read_message(kind: Any, given: Mapping[str, Any], query: Query) -> Any:
         if needed and not (len(getattr(message, name)) if field.is_repeated else message.HasField(name)):
             raise InvalidInput(f"{name} is missing from {kind.DESCRIPTOR.name}")
     if "page_token" in fields and not _is_base64(message.page_token):  # MLflow would break on it
-        raise InvalidInput(_NO_TOKEN_OF_OURS)
+        raise InvalidInput(_UNKNOWN_PAGE)
     return message
 
 
