@@ -73,4 +73,5 @@ def folder_of(request: Request, *, writes: bool) -> Path:
 def version_folder(stores: Any, name: str, version: str, *, writes: bool = False) -> Path:
     """The folder of a registered version."""
     operations = import_late(f"{PACKAGE}.operations")
+    operations.check_version(version)
     return cast(Path, operations.in_our_words(partial(stores.version_folder, name, version, writes=writes)))

@@ -80,7 +80,15 @@ def read_message(kind: Any, given: Mapping[str, Any], query: Query) -> Any:
             raise InvalidInput(f"{name} is missing from {kind.DESCRIPTOR.name}")
     if "page_token" in fields and not _is_base64(message.page_token):  # MLflow would break on it
         raise InvalidInput(_UNKNOWN_PAGE)
+    if fields.get("version") is not None and isinstance(message.version, str):
+        check_version(message.version)
     return message
+
+
+def check_version(text: str) -> None:
+    """Raises InvalidInput for what is no number of a version; MLflow's database would break on a long one."""
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise InvalidInput(f"a version of a model is a whole number such as 3; given was {text[:80]!r}")
 
 
 def _is_base64(token: str) -> bool:

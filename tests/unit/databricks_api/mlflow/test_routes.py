@@ -34,6 +34,7 @@ def code(answer: Any) -> str:
         ("POST", "logged-models/search", {"experiment_ids": ["0"], "page_token": "MTIzNDU2"}),
         ("GET", f"metrics/get-history?run_id={RUN}&metric_key=a&max_results=0", None),
         ("POST", "registered-models/create", {"name": ""}),
+        ("GET", f"model-versions/get?name=a&version={10**30}", None),
         ("POST", "model-versions/create", {"name": "a", "source": "file:///etc"}),
         ("POST", "logged-models/search", {"filter": "~~~", "experiment_ids": ["0"]}),
     ],
