@@ -13,6 +13,7 @@ from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
 from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.experiments.analysis import MetricResult
 from quikapp_ml.experiments.report import report as report_of
 from quikapp_ml.experiments.results import ExperimentResults
 from quikapp_ml.jobs.experiment_power import power as power_of
@@ -114,7 +115,7 @@ def results(name: Name) -> None:
             f"{found.arrivals.fallbacks:,} answers were control's, because their variant could not give them."
         )
     rows = [
-        (one.metric, one.role, one.variant, _number(one.control_value), _number(one.value), _change(one.change))
+        (one.metric, one.role, one.variant, _number(one.control_value), _number(one.value), _change(one))
         for one in found.metrics
     ]
     show_table(("metric", "", "variant", "control", "", "change"), rows, empty="")
@@ -149,8 +150,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _change(change: float | None) -> str:
-    return "" if change is None else f"{change:+.1%}"
+def _change(one: MetricResult) -> str:
+    return f"{one.change:+.1%}" if one.change is not None and one.is_relative else ""
 
 
 @app.command("power")

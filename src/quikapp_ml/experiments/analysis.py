@@ -60,6 +60,8 @@ class MetricResult:
     """Interval of a look whose time was fixed beforehand: looked at more often, it errs more often than 5 %."""
     fixed_high: float | None = None
     fixed_p_value: float | None = None
+    is_relative: bool = True
+    """Whether changes are shares of control's value: they are differences where control has none of it."""
     variance_cut: float | None = None
     at_most: float | None = None
     """Of a guardrail: how much worse it may get."""
@@ -128,12 +130,13 @@ def _result(
         reading = unknown(metric.name, comparison.why_not)
         return replace(known, finding=reading.finding, sentence=reading.sentence)
     interval, fixed = sequence(effect, spec.planned_units, ALPHA), fixed_interval(effect, ALPHA)
-    reading = _reading(spec, one, Told(metric.name, effect, interval, spec.unit), adjusted)
+    reading = _reading(spec, one, Told(metric.name, effect, interval, spec.unit, comparison.is_relative), adjusted)
     low, high = bounds(interval)
     return replace(
         known, finding=reading.finding, sentence=reading.sentence, change=effect.estimate, low=low, high=high,
         p_value=interval.p_value, adjusted_p_value=adjusted, fixed_low=fixed.low, fixed_high=fixed.high,
-        fixed_p_value=fixed.p_value, variance_cut=comparison.variance_cut, looks=_looks(spec, one, variant),
+        fixed_p_value=fixed.p_value, is_relative=comparison.is_relative, variance_cut=comparison.variance_cut,
+        looks=_looks(spec, one, variant),
     )  # fmt: skip
 
 
@@ -149,8 +152,8 @@ def _looks(spec: ExperimentSpec, one: Counted, variant: str) -> list[Look]:
         return []
     days = one.observed.days
     step = -(-len(days) // MAX_LOOKS)
-    found = [(day, _compared(spec, one, variant, day).effect) for day in days[:: -step or 1][::-1]]
-    return [_look(spec, day, effect) for day, effect in found if effect is not None]
+    found = [(day, _compared(spec, one, variant, day)) for day in days[:: -step or 1][::-1]]
+    return [_look(spec, day, each.effect) for day, each in found if each.effect is not None and each.is_relative]
 
 
 def _look(spec: ExperimentSpec, day: int, effect: Effect) -> Look:

@@ -64,6 +64,11 @@ def change_over_time(looks: Sequence[Look], sought: float | None, label: str) ->
     upper = [f"{x.at(look.day)},{y.at(look.high or 0)}" for look in sure]
     lower = [f"{x.at(look.day)},{y.at(look.low or 0)}" for look in reversed(sure)]
     parts.append(f'<polygon class="band" points="{" ".join(upper + lower)}"/>')
+    parts += [
+        f'<line class="reach" x1="{x.at(one.day)}" x2="{x.at(one.day)}" y1="{y.at(one.low or 0)}" '
+        f'y2="{y.at(one.high or 0)}"/>'
+        for one in sure
+    ]
     line = " ".join(f"{x.at(look.day)},{y.at(look.change)}" for look in looks)
     parts.append(f'<polyline class="line" points="{line}"/>')
     parts += [f'<circle class="dot" cx="{x.at(one.day)}" cy="{y.at(one.change)}" r="3"/>' for one in looks]

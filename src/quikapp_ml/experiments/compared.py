@@ -26,23 +26,27 @@ class Comparison:
     value: float | None
     units: int
     effect: Effect | None = None
+    is_relative: bool = True
+    """As a share of control's value; as a plain difference where control has none of it."""
     variance_cut: float | None = None
     """Share of the variance that the units' own past took away."""
     why_not: str = ""
 
 
 def compare(metric: Metric, unit: Unit, control: Sample, treated: Sample) -> Comparison:
-    """The change that the variant makes, as a share of control's value."""
+    """The change that the variant makes, as a share of control's value where it has any."""
     values = value_of(metric, control), value_of(metric, treated)
     units = control.n_units + treated.n_units
     base = values[0]
     if min(control.n_units, treated.n_units) < 2:
         return Comparison(*values, units, why_not="each variant needs two units at least")
-    if base is None or base <= 0:
-        return Comparison(*values, units, why_not="control has none of it, so nothing can be said relative to it")
+    if base is None or values[1] is None or (base == 0 and values[1] == 0):
+        return Comparison(*values, units, why_not="it did not happen in either variant")
     estimator, cut = _estimator(metric, unit, control, treated)
     try:
-        return Comparison(*values, units, _relative(estimator, control, treated, base), cut)
+        if base == 0:
+            return Comparison(*values, units, estimator(control, treated), is_relative=False)
+        return Comparison(*values, units, _relative(estimator, control, treated, base), variance_cut=cut)
     except InvalidInput as error:
         return Comparison(*values, units, why_not=str(error))
 

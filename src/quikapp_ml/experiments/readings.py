@@ -46,9 +46,12 @@ class Told:
     effect: Effect
     interval: Interval
     unit: str
+    is_relative: bool = True
 
     def __str__(self) -> str:
         effect, interval = self.effect, self.interval
+        if not self.is_relative:
+            return f"{self.name}: {effect.estimate:.3g}, while control has none, from {effect.units:,} {self.unit}s"
         if not isfinite(interval.low):
             return (
                 f"{self.name}: {effect.estimate:+.1%} against control, but {effect.units:,} {self.unit}s are too few "
@@ -75,7 +78,7 @@ def of_metric(told: Told, adjusted: float, sought: float, alpha: float) -> Readi
     if interval.excludes_zero:
         means = f"{told}: alone this were a difference, but among so many comparisons one like it comes by chance."
         return Reading(Finding.OPEN, means, "It does not say that there is no difference.", "Go on.")
-    if isfinite(interval.low) and max(-interval.low, interval.high) < sought:
+    if told.is_relative and isfinite(interval.low) and max(-interval.low, interval.high) < sought:
         means = f"{told}: any difference is smaller than the {sought:.1%} that was sought."
         return Reading(Finding.NO_MATTER, means, "It does not say that there is none.", "Stop, and decide by cost.")
     doubt = "It does not say that there is no difference."
@@ -91,7 +94,7 @@ def of_guardrail(told: Told, guardrail: Guardrail, planned_units: int, alpha: fl
         means = f"{told}: this must not get {guardrail.worse}, and it did."
         return Reading(Finding.BROKEN, means, "It does not say by which change.", "Stop the experiment.")
     limit = f"{guardrail.at_most:.0%}"
-    if lower_bound(better, planned_units, alpha) > -guardrail.at_most:
+    if told.is_relative and lower_bound(better, planned_units, alpha) > -guardrail.at_most:
         means = f"{told}: it did not get {guardrail.worse} by {limit}."
         return Reading(Finding.HOLDS, means, f"It may have got {guardrail.worse} by less.", "Go on.")
     means = f"{told}: whether it got {guardrail.worse} by {limit} is not clear yet."

@@ -109,7 +109,9 @@ def _metrics(heading: str, told: str, results: Sequence[MetricResult]) -> str:
     if not results:
         return ""
     bars = [_bar(one, several=len({each.variant for each in results}) > 1) for one in results]
-    plot = intervals([bar for bar in bars if bar.change is not None], heading)
+    plot = intervals(
+        [bar for bar, one in zip(bars, results, strict=True) if one.change is not None and one.is_relative], heading
+    )
     return f"<section><h2>{heading}</h2><p>{told}</p>{plot}{_table(results)}</section>"
 
 
@@ -131,10 +133,10 @@ def _table(results: Sequence[MetricResult], *, said: bool = True) -> str:
 
 
 def _row(one: MetricResult, sentence: str) -> str:
-    change = "" if one.change is None else percent(one.change)
+    change = "" if one.change is None or not one.is_relative else percent(one.change)
     cut = f" Variance cut by {one.variance_cut:.0%}." if one.variance_cut else ""
     fixed = ""
-    if one.fixed_low is not None and one.fixed_high is not None:
+    if one.is_relative and one.fixed_low is not None and one.fixed_high is not None:
         fixed = f" Were this the one look planned: {percent(one.fixed_low)} to {percent(one.fixed_high)}."
     pill = f'<span class="pill {_style(one)}">{_WORDS[one.finding]}</span>'
     return (

@@ -80,9 +80,9 @@ def _effects(spec: ExperimentSpec, counted: Counted, variant: str, names: NDArra
     effects = {}
     for segment in largest:
         samples = counted.observed.samples([spec.variants[0].name, variant], among=names == segment)
-        effect = compare(counted.metric, spec.unit, *samples).effect
-        if effect is not None and effect.units >= LEAST_UNITS:
-            effects[str(segment)] = effect
+        found = compare(counted.metric, spec.unit, *samples)
+        if found.effect is not None and found.is_relative and found.effect.units >= LEAST_UNITS:
+            effects[str(segment)] = found.effect
     return effects
 
 

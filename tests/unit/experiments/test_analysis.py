@@ -58,9 +58,19 @@ def test_guardrails_are_not_raised_and_tell_their_limit() -> None:
 
 
 def test_nothing_to_compare_is_told() -> None:
-    (found,) = analysed(spec(), [counted([0, 1])])
+    (found,) = analysed(spec(), [counted([0, 0])])
     assert (found.finding, found.change, found.looks) == (Finding.UNKNOWN, None, ())
-    assert "control has none of it" in found.sentence
+    assert "it did not happen in either variant" in found.sentence
+
+
+def test_harm_of_which_control_has_none_is_found() -> None:
+    guardrail = Guardrail(name="reports", of="report", kind="mean", worse="higher", at_most=0.1)
+    first, found = analysed(spec(), [counted([5, 5]), counted([0, 0.1], guardrail, "guardrail")])
+    assert first.is_relative
+    assert (found.finding, found.is_relative, found.looks) == (Finding.BROKEN, False, [])
+    assert "while control has none, from 2,000 users: this must not get higher, and it did" in found.sentence
+    better = guardrail.model_copy(update={"worse": "lower"})
+    assert analysed(spec(), [counted([0, 0.1], better, "guardrail")])[0].finding == Finding.OPEN
 
 
 def test_many_days_are_thinned_out() -> None:

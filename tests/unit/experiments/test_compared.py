@@ -77,7 +77,7 @@ def test_quantiles_are_told_of_answers() -> None:
 
 @pytest.mark.parametrize(
     ("control", "treated", "why"),
-    [([1], [1, 2], "two units"), ([0, 0], [1, 2], "control has none of it"), ([], [1, 2], "two units")],
+    [([1], [1, 2], "two units"), ([0, 0], [0, 0], "did not happen in either variant"), ([], [1, 2], "two units")],
 )
 def test_it_says_why_there_is_nothing_to_compare(control: list[float], treated: list[float], why: str) -> None:
     found = compare(MEAN, "user", sample(control), sample(treated))
@@ -105,3 +105,11 @@ def test_neither_the_order_of_units_nor_the_measure_matters(
     assert second.estimate == pytest.approx(first.estimate, rel=1e-6, abs=1e-9)
     assert second.standard_error == pytest.approx(first.standard_error, rel=1e-6, abs=1e-9)
     assert second.units == first.units
+
+
+def test_where_control_has_none_of_it_the_difference_is_told() -> None:
+    found = compare(MEAN, "user", sample([0, 0, 0]), sample([1, 2, 3]))
+    assert not found.is_relative
+    assert found.effect is not None
+    assert found.effect.estimate == 2
+    assert found.effect.standard_error == pytest.approx(1 / sqrt(3))

@@ -76,5 +76,5 @@ def test_harm_comes_before_a_find_and_a_mismatch_before_both() -> None:
 
 def test_what_is_not_known_is_said() -> None:
     assert first_box(page(counted([5, 5]))) == "new: not clear yet"
-    assert first_box(page(counted([0, 1]))) == "new: nothing to tell yet"
+    assert first_box(page(counted([0, 0]))) == "new: nothing to tell yet"
     assert first_box(page(counted([5, 5]), trial=spec(smallest_effect=0.9))) == "new: no difference that matters"
