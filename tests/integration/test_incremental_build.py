@@ -215,6 +215,7 @@ def test_cut_off_before_any_write_the_next_build_makes_it_good(compute: Compute,
     tell(clean, nights)
     build_silver(clean, compute, LOG_END)
     assert_same_tables(lake, clean, len(nights))
+    assert [name for name in lake.names() if ".work." in name] == []
     times = lake.read(FEATURES[0].name)["ingest_time"].to_pylist()
     assert set(times) == {LOG_END + timedelta(days=number, hours=1) for number in range(5)}
 

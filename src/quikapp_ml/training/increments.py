@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quikapp_ml.stores.lake.base import Table
-from quikapp_ml.stores.lake.tables import ACTIVITIES, CATALOG, EVENTS, MESSAGES, TIME
+from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, TIME
 from quikapp_ml.training import increments_sql as sql
 from quikapp_ml.training.feature_parts import add_changes
-from quikapp_ml.training.silver_build import SilverBuild
+from quikapp_ml.training.silver_build import WORK, SilverBuild
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import StateTable
 
@@ -28,7 +28,7 @@ Differences = tuple[pa.Table, pa.Table]
 
 
 def _scratch(name: str, columns: pa.Schema) -> Table:
-    return Table(f"{CATALOG}.work.{name}", columns, (), "Of a build that is under way.")
+    return Table(f"{WORK}{name}", columns, (), "Of a build that is under way.")
 
 
 def _flags(*names: str) -> list[pa.Field]:

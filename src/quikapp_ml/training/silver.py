@@ -19,7 +19,7 @@ from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, a
 from quikapp_ml.training.feature_parts import CHANGES, PARTS, FeatureParts
 from quikapp_ml.training.increments import increment
 from quikapp_ml.training.labels_sql import counts_sql, sentiment_labels_sql, spam_labels_sql
-from quikapp_ml.training.silver_build import SilverBuild
+from quikapp_ml.training.silver_build import SilverBuild, drop_scratch
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import STATE_TABLES
 
@@ -60,6 +60,8 @@ def build_silver(
     known_at = built_at or datetime.now(UTC)
     lake.ensure(EVENTS)
     log = BuildLog(lake)
+    if log.cut_off:
+        drop_scratch(lake)
     version = lake.version(EVENTS.name)
     new = None if full or log.cut_off or log.last is None else _new_events(lake, log.last, version)
     this = log.begin(known_at, as_of, DEFINITIONS, is_full=new is None)

@@ -3,12 +3,25 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from secrets import token_hex
 
 import pyarrow as pa
 
 from quikapp_ml.stores.lake.base import Compute, Lake, Table
+from quikapp_ml.stores.lake.tables import CATALOG
 
 logger = logging.getLogger(__name__)
+
+WORK = f"{CATALOG}.work."
+"""What the names of scratch tables begin with."""
+
+
+def drop_scratch(lake: Lake) -> None:
+    """Take away the scratch tables of builds that were cut off."""
+    for name in lake.names():
+        if name.startswith(WORK):
+            lake.drop(name)
 
 
 class SilverBuild:
@@ -21,14 +34,14 @@ class SilverBuild:
         self.lake = lake
         self._compute = compute
         self.versions = dict(versions)
+        self._suffix = f"_{token_hex(4)}"
+        """Of scratch tables: one of another build, cut off or under way, is never taken for ours."""
 
     def ask(self, sql: str, **views: Table) -> pa.Table:
         """The answer to a query over tables, given by the names that the query uses."""
-        return self._compute.query(
-            sql,
-            {view: self.lake.uri(source.name) for view, source in views.items()},
-            {view: self.versions[source.name] for view, source in views.items()},
-        )
+        names = {view: self._held_as(source.name) for view, source in views.items()}
+        uris = {view: self.lake.uri(name) for view, name in names.items()}
+        return self._compute.query(sql, uris, {view: self.versions[name] for view, name in names.items()})
 
     def make(self, table: Table, sql: str, **views: Table) -> None:
         """Replace a table by the answer to a query."""
@@ -39,15 +52,17 @@ class SilverBuild:
     @contextmanager
     def scratch(self, table: Table, rows: pa.Table) -> Iterator[None]:
         """A table for the engine to read, as long as the context lasts."""
-        if self.lake.exists(table.name):
-            self.lake.drop(table.name)  # of a build that was cut off
-        self.lake.ensure(table)
-        self.versions[table.name] = self.lake.append(table.name, rows)
+        name = f"{table.name}{self._suffix}"
+        self.lake.ensure(replace(table, name=name))
+        self.versions[name] = self.lake.append(name, rows)
         try:
             yield
         finally:
-            self.lake.drop(table.name)
-            del self.versions[table.name]
+            self.lake.drop(name)
+            del self.versions[name]
+
+    def _held_as(self, name: str) -> str:
+        return f"{name}{self._suffix}" if name.startswith(WORK) else name
 
     def wrote(self, table: Table, rows: pa.Table, version: int) -> None:
         """Remember what was written."""
