@@ -56,6 +56,7 @@ from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.serving.sql.opening import open_statements
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_compute
+from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.deltars import DeltaLake
 from quikapp_ml.stores.lake.memory import MemoryLake
 from quikapp_ml.stores.online.memory import MemoryOnlineStore
@@ -269,6 +270,7 @@ class FakeService:
         self.state = state
         self.access = AccessGate(state.tokens, "admin")
         self.audit = AuditTrail(state.audit, MemoryLake(), b"key")
+        self.lake: Lake = MemoryLake()
         lakehouse = str(settings.home / "lakehouse")
         places = Places(lakehouse, str(settings.home))
         self.unity = open_unity_catalog(state, DeltaLake(lakehouse), MemoryRegistry(), places, "admin")
@@ -289,10 +291,6 @@ class FakeService:
         self.moderation = Moderation(state.moderation, Workspace(), self.features, Campaigns(), lambda: 1_795_000_060.0)
         self.life: list[str] = []
         self.start_failure: Exception | None = None
-
-    @property
-    def lake(self) -> MemoryLake:
-        return MemoryLake()
 
     @property
     def experiment_reader(self) -> ExperimentReader:
