@@ -17,7 +17,7 @@ from quikapp_ml.features.workspace import Workspace
 MAX_CANDIDATES = 300
 MAX_FROM_A_SOURCE = 60
 ENOUGH_CHANNELS = 120
-"""With fewer from the sources, all others are looked through, too."""
+"""With fewer from the sources, or where all that could be joined are few, the others are candidates, too."""
 ENOUGH_PEOPLE = 120
 """With fewer from the sources, everybody else is looked through, too."""
 MAX_TEAMMATES = 200
@@ -41,8 +41,9 @@ def channel_candidates(view: Viewpoint, similar: Mapping[str, float] | None = No
         "popular": lambda: view.ids(view.liveliest(could, MAX_FROM_A_SOURCE)),
     }
     found = _gather(sources, lambda _: True)
-    if len(found) < ENOUGH_CHANNELS:
-        found = _fill(found, view.ids(np.flatnonzero(could)[: 2 * MAX_CANDIDATES]), "popular")
+    others = np.flatnonzero(could)
+    if len(found) < ENOUGH_CHANNELS or len(others) <= MAX_CANDIDATES:
+        found = _fill(found, view.ids(others[: 2 * MAX_CANDIDATES]), "popular")
     return found
 
 

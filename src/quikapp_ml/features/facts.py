@@ -1,6 +1,7 @@
 """Facts of which the later one holds, whatever the order in which they are learnt."""
 
 from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import Any
 
 
@@ -32,5 +33,5 @@ class Facts(dict[str, tuple[float, Any]]):
         """Facts from their JSON form, where pairs are lists."""
         facts = cls()
         for name, (at, value) in stored.items():
-            facts[name] = (float(at), value)
+            facts[intern(name)] = (float(at), value)
         return facts

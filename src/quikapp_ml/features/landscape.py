@@ -44,6 +44,7 @@ class Landscape:
         found = workspace.landscape
         if not isinstance(found, cls) or found.features is not features:
             found = workspace.landscape = cls(workspace, features)
+            workspace.touched.everything = True
         found.refresh()
         return found
 

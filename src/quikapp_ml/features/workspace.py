@@ -6,6 +6,7 @@ Events may come late and in any order: each fact keeps the time it happened at, 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from sys import intern
 from typing import Any
 
 from quikapp_ml.entities.activities import Activity, ActivityKind
@@ -231,6 +232,7 @@ class Workspace:
 
     def _place(self, person: Person, channel_id: str, at: float, *, left: bool = False) -> None:
         """Note that a person was in a channel at a time, or left it."""
+        channel_id = intern(channel_id)  # one text for all who were there
         if channel_id not in self._channels:
             self._channel(channel_id)
         if person.left.put(channel_id, at, left):

@@ -1,6 +1,7 @@
 """Candidates: every source, its bound, and that something is found wherever something may be shown."""
 
 from quikapp_ml.features.candidates import (
+    ENOUGH_CHANNELS,
     MAX_CANDIDATES,
     channel_candidates,
     conversation_candidates,
@@ -38,7 +39,7 @@ def test_numbers_are_bounded() -> None:
     for number in range(MAX_CANDIDATES + 20):
         chat.channel(f"c{number:03}", "founder")
     chat.people(*(f"p{number:03}" for number in range(MAX_CANDIDATES + 20)))
-    assert len(channel_candidates(chat.view("ann"))) == MAX_CANDIDATES
+    assert ENOUGH_CHANNELS <= len(channel_candidates(chat.view("ann"))) <= MAX_CANDIDATES
     assert len(person_candidates(chat.view("ann"))) == MAX_CANDIDATES
 
 
