@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from support.servers import StoreServers
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault of an example
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
