@@ -261,8 +261,7 @@ class FakeService:
         self.answers = FakeAnswers()
         self.feedback = self.recommendations = self.ranking = self.spam = self.sentiment = self.answers
         self.models = FakeModels()
-        self.spool = FakeSpool()
-        self.lake_writer = FakeLakeWriter()
+        self.spool, self.lake_writer = FakeSpool(), FakeLakeWriter()
         self.ledger, self.decisions = FakeLedger(), FakeDecisions()
         self.experiments = FakeExperiments()
         self.health = FakeHealth()

@@ -1,5 +1,6 @@
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any
@@ -405,7 +406,7 @@ def test_a_range_that_is_none_is_refused(house: House, parameters: dict[str, Any
 def test_changed_columns_are_told_with_the_version_that_changed_them(house: House) -> None:
     reader = changed_house(house)
     wider = VISITS.columns.append(pa.field("referrer", pa.string()))
-    house.lake.ensure(type(VISITS)(VISITS.name, wider, VISITS.key, "", VISITS.partition_by))
+    house.lake.ensure(replace(VISITS, columns=wider))
     plain = lines(reader.get(f"{TABLE}/changes", startingVersion=1))
     assert [line["metaData"]["schemaString"].count("referrer") for line in plain if "metaData" in line] == [1]
     told = lines(reader.get(f"{TABLE}/changes", startingVersion=1, includeHistoricalMetadata="True"))
