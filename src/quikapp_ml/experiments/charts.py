@@ -10,6 +10,7 @@ from statistics import median
 from quikapp_ml.experiments.analysis import Look
 
 WIDTH = 720
+MAX_NAME = 28
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 30
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -121,7 +122,7 @@ def _reach_of(bars: Sequence[Bar]) -> float:
 
 
 def _bar(bar: Bar, x: Scale, y: float, left: float, right: float) -> list[str]:
-    parts = [_text(left - 12, y + 4, bar.name, "name end"), _text(right + 10, y + 4, bar.note, "note")]
+    parts = [_text(left - 12, y + 4, _short(bar.name), "name end"), _text(right + 10, y + 4, bar.note, "note")]
     if bar.limit is not None:
         at = x.at(bar.limit)
         parts.append(f'<line class="limit" x1="{at}" x2="{at}" y1="{y - 11}" y2="{y + 11}"/>')
@@ -132,6 +133,11 @@ def _bar(bar: Bar, x: Scale, y: float, left: float, right: float) -> list[str]:
     if bar.change is not None:
         parts.append(f'<circle class="mark {bar.style}" cx="{x.at(bar.change)}" cy="{y}" r="5"/>')
     return parts
+
+
+def _short(name: str) -> str:
+    """What fits beside a bar."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
 def shares(days: Sequence[tuple[int, Sequence[float]]], promised: Sequence[float], label: str) -> str:

@@ -44,6 +44,10 @@ def test_shares_stay_in_their_frame(found: list[float]) -> None:
     in_frame(shares([(day, [share, 1 - share]) for day, share in enumerate(found)], [0.5, 0.5], "label"))
 
 
+def test_long_names_are_cut() -> None:
+    assert f">{'x' * 27}…<" in intervals([Bar("x" * 60, 0.1, 0.0, 0.2, "")], "label")
+
+
 def test_nothing_is_drawn_of_nothing() -> None:
     looks = [Look(0, 10, 0.1, None, None)]
     assert (change_over_time(looks, None, ""), intervals([], ""), shares([], [0.5, 0.5], "")) == ("", "", "")
