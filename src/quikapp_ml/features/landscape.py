@@ -248,19 +248,27 @@ class Landscape:
             self._memberships[user_id] = found
         return found
 
-    def written(self, user_id: str) -> Floats:
-        """(n_channels of a person, 3): row of each, how much they wrote there (log2), and when last (-inf: never)."""
-        found = self._written.get(user_id)
-        if found is None:
-            found = self._written[user_id] = self._writing(user_id)
-        return found
+    def written(self, user_ids: Sequence[str]) -> list[Floats]:
+        """Of each person (n_channels of theirs, 3): rows, how much they wrote there (log2), and when last (or -inf)."""
+        kept = self._written
+        missing = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in kept]
+        if missing:
+            kept.update(zip(missing, self._writings(missing), strict=True))
+        return [kept[user_id] for user_id in user_ids]
 
-    def _writing(self, user_id: str) -> Floats:
-        rows = self.memberships(user_id)
-        if not rows.size:
-            return _NOTHING
-        keys = [(user_id, self.channel_ids[row]) for row in rows.tolist()]
+    def _writings(self, user_ids: Sequence[str]) -> list[Floats]:
+        places = [self.memberships(user_id) for user_id in user_ids]
+        keys = [
+            (user_id, self.channel_ids[row])
+            for user_id, rows in zip(user_ids, places, strict=True)
+            for row in rows.tolist()
+        ]
+        if not keys:
+            return [_NOTHING for _ in user_ids]
         view = "user_channel_affinity"
         last = self.features.matrix(view, keys, 0.0, ("last_posted_at",))[:, 0]
         strengths = self.features.strengths(view, keys, ("posted_14d",))[:, 0]
-        return np.column_stack((rows, strengths, np.nan_to_num(last, nan=-np.inf)))
+        last = np.nan_to_num(last, nan=-np.inf)
+        found: Floats = np.column_stack((np.concatenate(places), strengths, last)).astype(float)
+        ends = np.cumsum([len(rows) for rows in places])
+        return [found[end - len(rows) : end].copy() for rows, end in zip(places, ends.tolist(), strict=True)]

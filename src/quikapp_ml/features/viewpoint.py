@@ -281,7 +281,7 @@ class Viewpoint:
 
     def written(self, user_ids: Sequence[str]) -> list[Floats]:
         """What people wrote where, as `Landscape.written`, in all channels: the person may not look into each."""
-        return [self._land.written(user_id) for user_id in user_ids]
+        return self._land.written(user_ids)
 
     # ── how lively channels are ──────────────────────────────────────────────────────────────────────────────────
 
@@ -316,11 +316,16 @@ class Viewpoint:
 
     def liveliest(self, among: Flags, n: int) -> Rows:
         """The `n` liveliest of channels that the person may see, best first; equal ones by id."""
-        rows = np.union1d(self._land.liveliest, self.own_rows) if self._sees_public else self.own_rows
+        rows = self._own_and_liveliest
         rows = rows[among[rows]]
         if len(rows) < n:
             rows = np.flatnonzero(among)
         return rows[np.argsort(-self._land.strengths[rows, LIVELY], kind="stable")[:n]]
+
+    @cached_property
+    def _own_and_liveliest(self) -> Rows:
+        """Rows, sorted: the liveliest of the channels that the person may see are among them."""
+        return np.union1d(self._land.liveliest, self.own_rows) if self._sees_public else self.own_rows
 
     def newest_open(self, since: float, n: int) -> Rows:
         """The `n` newest channels that the person could join and that were opened after `since`, the newest first."""

@@ -64,7 +64,7 @@ def seen(chat: Chat) -> object:
         [sorted(land.blockers(one)) for one in PEOPLE],
         [land.roster(one) for one in PLACES],
         [land.memberships(one).tolist() for one in PEOPLE],
-        [land.written(one).tolist() for one in PEOPLE],
+        [written.tolist() for written in land.written((*PEOPLE, "nobody", PEOPLE[0]))],
         [person_candidates(view) for view in views],
         [[one.message.message_id for one in conversation_candidates(view)] for view in views],
         [[one.n_replies for one in conversations(view, PLACES, 3)] for view in views],
