@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cached_property
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quikapp_ml import __version__
 from quikapp_ml.entities.events import Event
@@ -26,7 +29,6 @@ from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiment_guard import ExperimentGuard
 from quikapp_ml.serving.experiment_host import ExperimentHost
-from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import FeedbackIntake
 from quikapp_ml.serving.health import Checks, DatabricksProbe, HealthMonitor, count_champions
@@ -63,6 +65,9 @@ from quikapp_ml.workflows.bundle import Bundle, find_bundle, read_bundle
 from quikapp_ml.workflows.catalog import JobCatalog
 from quikapp_ml.workflows.runner import JobRunner, Progress, Watch
 from quikapp_ml.workflows.schedule import Scheduler, quartz_to_next
+
+if TYPE_CHECKING:
+    from quikapp_ml.serving.experiment_results import ExperimentReader
 
 logger = logging.getLogger(__name__)
 
@@ -188,10 +193,19 @@ class Service:
         self.mlflow_ui = MlflowUi(settings.mlflow_uri, settings.home, lambda: not self._registering.is_alive())
         self._closing.callback(self.mlflow_ui.close)
         self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
-        self.experiment_reader = ExperimentReader(self.lake, lambda: open_compute(spark), lambda: datetime.now(UTC))
         self.experiment_guard = ExperimentGuard(
-            self.experiment_desk, self.experiment_reader.guarded, self.experiments.follow
+            self.experiment_desk, lambda spec: self.experiment_reader.guarded(spec), self.experiments.follow
         )
+
+    @cached_property
+    def experiment_reader(self) -> "ExperimentReader":
+        """What reads the results of experiments; statistics cost time and memory, which the first experiment pays."""
+        module = import_module("quikapp_ml.serving.experiment_results")
+        spark = self.settings.spark_remote
+        reader: ExperimentReader = module.ExperimentReader(
+            self.lake, lambda: open_compute(spark), lambda: datetime.now(UTC)
+        )
+        return reader
 
     def _checks(self) -> Checks:
         production = [name for name, folder in starter_folders().items() if read_metadata(folder).alias == CHAMPION]

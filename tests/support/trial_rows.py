@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from quikapp_ml.entities.experiments import ExperimentSpec, Metric
-from quikapp_ml.experiments.analysis import Counted, Role
+from quikapp_ml.experiments.analysis import Counted
 from quikapp_ml.experiments.metrics import DAY_MICROS
 from quikapp_ml.experiments.observed import Observed
+from quikapp_ml.experiments.results import Role
 
 CLICKS = Metric(name="clicks", of="click", kind="mean")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.requests import Request
 
@@ -26,7 +26,6 @@ from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.endpoints import EndpointHost
-from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
@@ -35,6 +34,9 @@ from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.base import Lake
+
+if TYPE_CHECKING:
+    from quikapp_ml.serving.experiment_results import ExperimentReader
 
 
 class Intake(Protocol):
@@ -221,7 +223,7 @@ class Service(Protocol):
     @property
     def experiment_desk(self) -> ExperimentDesk: ...  # noqa: D102
     @property
-    def experiment_reader(self) -> ExperimentReader: ...  # noqa: D102
+    def experiment_reader(self) -> "ExperimentReader": ...  # noqa: D102
     @property
     def lake(self) -> Lake: ...  # noqa: D102
     @property

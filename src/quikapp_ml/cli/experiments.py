@@ -13,9 +13,8 @@ from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
 from quikapp_ml.errors import InvalidInput, NotFound
-from quikapp_ml.experiments.analysis import MetricResult
 from quikapp_ml.experiments.report import report as report_of
-from quikapp_ml.experiments.results import ExperimentResults
+from quikapp_ml.experiments.results import ExperimentResults, MetricResult
 from quikapp_ml.jobs.experiment_power import power as power_of
 from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.experiments import ExperimentDesk, read_spec, spec_of

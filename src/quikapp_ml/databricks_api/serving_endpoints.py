@@ -60,7 +60,8 @@ async def create_serving_endpoint(request: Request) -> Response:
     name, wanted, given_tags, description = read_endpoint(await read_body(request))
     request.path_params["name"] = name  # for the audit log
     host, caller = _host(request), caller_of(request)
-    await run_in_threadpool(check_config, request, wanted)
+    if wanted is not None:
+        await run_in_threadpool(check_config, request, wanted)
     record = await run_in_threadpool(host.create, name, wanted, caller.name, given_tags, description)
     return _described(request, record)
 

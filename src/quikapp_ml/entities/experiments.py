@@ -161,7 +161,9 @@ class Metric(Question):
     @property
     def found_in(self) -> Source:
         """The table that it is counted from."""
-        return self.source or next(source for source, names in SOURCES.items() if self.of in names)
+        if self.source is not None:
+            return self.source
+        return next(source for source, names in SOURCES.items() if self.of in names)
 
 
 class Guardrail(Metric):

@@ -7,7 +7,6 @@ for theirs. Guardrails are one-sided, and not raised: a false alarm of one is ch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Literal
 
 import numpy as np
 
@@ -16,57 +15,12 @@ from quikapp_ml.experiments.compared import Comparison, compare
 from quikapp_ml.experiments.corrections import holm
 from quikapp_ml.experiments.effects import Effect, Interval, fixed_interval
 from quikapp_ml.experiments.observed import Observed
-from quikapp_ml.experiments.readings import Finding, Reading, Told, of_guardrail, of_metric, unknown
+from quikapp_ml.experiments.readings import Reading, Told, of_guardrail, of_metric, unknown
+from quikapp_ml.experiments.results import Finding, Look, MetricResult, Role
 from quikapp_ml.experiments.sequential import sequence
 
 ALPHA = 0.05
 MAX_LOOKS = 60
-Role = Literal["deciding", "secondary", "guardrail", "watched"]
-
-
-@dataclass(frozen=True)
-class Look:
-    """The change as it was at the end of a day (days since 1970)."""
-
-    day: int
-    units: int
-    change: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class MetricResult:
-    """One metric of one variant, against control. Changes are shares of control's value."""
-
-    metric: str
-    of: str
-    kind: str
-    role: Role
-    variant: str
-    finding: Finding
-    sentence: str
-    units: int
-    control_value: float | None = None
-    value: float | None = None
-    change: float | None = None
-    low: float | None = None
-    """Interval that holds at every look; None where there are too few units for one."""
-    high: float | None = None
-    p_value: float | None = None
-    """Holds at any time."""
-    adjusted_p_value: float | None = None
-    fixed_low: float | None = None
-    """Interval of a look whose time was fixed beforehand: looked at more often, it errs more often than 5 %."""
-    fixed_high: float | None = None
-    fixed_p_value: float | None = None
-    is_relative: bool = True
-    """Whether changes are shares of control's value: they are differences where control has none of it."""
-    variance_cut: float | None = None
-    at_most: float | None = None
-    """Of a guardrail: how much worse it may get."""
-    worse: str | None = None
-    looks: Sequence[Look] = ()
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,14 @@
 """How units came to their variants, day by day, and whether in the shares that were promised."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from quikapp_ml.entities.experiments import ExperimentSpec
 from quikapp_ml.experiments.metrics import DAY_MICROS
+from quikapp_ml.experiments.results import MISMATCH, Arrival, Arrivals
 from quikapp_ml.experiments.sample_ratio import mismatch_p_value
-
-MISMATCH = 0.01
-"""Below it, no other number of the experiment is to be believed."""
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Units of each variant until the end of a day (days since 1970), and the always-valid p-value of their shares."""
-
-    day: int
-    units: Mapping[str, int]
-    mismatch_p_value: float | None
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """Who was let in; `sentence` says whether the numbers can be believed."""
-
-    units: Mapping[str, int]
-    fallbacks: int
-    """Answers that were control's, because their variant could not give them."""
-    open_units: int
-    """Units whose window is not over: what they count may still grow."""
-    mismatch_p_value: float | None
-    sentence: str
-    days: Sequence[Arrival]
 
 
 def arrivals(spec: ExperimentSpec, rows: pa.Table, now_micros: int) -> Arrivals:

@@ -7,7 +7,7 @@ from html import escape
 from math import floor, log10
 from statistics import median
 
-from quikapp_ml.experiments.analysis import Look
+from quikapp_ml.experiments.results import Look
 
 WIDTH = 720
 MAX_NAME = 28

@@ -1,26 +1,12 @@
 """What the numbers of one metric say of one variant: what it means, what it does not, and what to do."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isfinite
 
 from quikapp_ml.entities.experiments import Guardrail
 from quikapp_ml.experiments.effects import Effect, Interval
+from quikapp_ml.experiments.results import Finding
 from quikapp_ml.experiments.sequential import LEAST_UNITS, lower_bound, upper_bound
-
-
-class Finding(StrEnum):
-    """What can be said of a metric at this look."""
-
-    HIGHER = "higher"
-    LOWER = "lower"
-    NO_MATTER = "no_matter"
-    """Any difference is smaller than the one sought."""
-    OPEN = "open"
-    HOLDS = "holds"
-    BROKEN = "broken"
-    UNKNOWN = "unknown"
-    """There is nothing to tell it from."""
 
 
 @dataclass(frozen=True)

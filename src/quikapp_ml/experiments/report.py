@@ -9,12 +9,8 @@ from html import escape
 from importlib.resources import files
 
 from quikapp_ml.entities.experiments import ExperimentSpec
-from quikapp_ml.experiments.analysis import MetricResult
-from quikapp_ml.experiments.arrivals import MISMATCH, Arrivals
 from quikapp_ml.experiments.charts import Bar, change_over_time, intervals, percent, shares
-from quikapp_ml.experiments.readings import Finding
-from quikapp_ml.experiments.results import ExperimentResults
-from quikapp_ml.experiments.segments import Segmentation
+from quikapp_ml.experiments.results import MISMATCH, Arrivals, ExperimentResults, Finding, MetricResult, Segmentation
 
 _WORDS = {
     Finding.HIGHER: "higher", Finding.LOWER: "lower", Finding.NO_MATTER: "no difference that matters",

@@ -1,7 +1,6 @@
 """Whether a variant does the same for all: the deciding metric by segments, with the warning that belongs to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,40 +11,10 @@ from quikapp_ml.experiments.analysis import ALPHA, Counted, bounds
 from quikapp_ml.experiments.compared import compare
 from quikapp_ml.experiments.corrections import holm
 from quikapp_ml.experiments.effects import Effect
+from quikapp_ml.experiments.results import Segmentation, SegmentResult
 from quikapp_ml.experiments.sequential import LEAST_UNITS, sequence
 
 MAX_SEGMENTS = 12
-WARNING = (
-    "The experiment was not made to compare segments. The more of them are looked at, the surer one stands out by "
-    "chance: take one that does for the hypothesis of the next experiment, and decide nothing by it."
-)
-
-
-@dataclass(frozen=True)
-class SegmentResult:
-    """The deciding metric of one variant among the units of one segment."""
-
-    segment: str
-    variant: str
-    units: int
-    change: float
-    low: float | None
-    high: float | None
-    adjusted_p_value: float
-    """Raised for the number of segments."""
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """One way to cut the units into segments."""
-
-    by: str
-    heterogeneity_p_value: float | None
-    """Of Cochran's Q, for the variant in which segments differ most: small when they do by more than chance."""
-    sentence: str
-    results: Sequence[SegmentResult]
-    warning: str = WARNING
-    """What must be read before the numbers."""
 
 
 def segmented(spec: ExperimentSpec, counted: Counted, ways: Mapping[str, NDArray[np.str_]]) -> list[Segmentation]:

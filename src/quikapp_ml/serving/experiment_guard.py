@@ -6,9 +6,7 @@ from threading import Event, Thread
 
 from quikapp_ml.entities.experiments import ExperimentSpec, ExperimentState
 from quikapp_ml.errors import Conflict, QuikAppMLError
-from quikapp_ml.experiments.arrivals import MISMATCH
-from quikapp_ml.experiments.readings import Finding
-from quikapp_ml.experiments.results import ExperimentResults
+from quikapp_ml.experiments.results import MISMATCH, ExperimentResults, Finding
 from quikapp_ml.serving.experiments import ExperimentDesk, spec_of
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from quikapp_ml.entities.experiments import ExperimentSpec, Metric
-from quikapp_ml.experiments.analysis import Counted, Role, analysed
+from quikapp_ml.experiments.analysis import Counted, analysed
 from quikapp_ml.experiments.arrivals import arrivals
 from quikapp_ml.experiments.metrics import (
     Statement,
@@ -23,8 +23,8 @@ from quikapp_ml.experiments.metrics import (
     watched,
 )
 from quikapp_ml.experiments.observed import Observed
-from quikapp_ml.experiments.results import ExperimentResults
-from quikapp_ml.experiments.segments import Segmentation, segmented
+from quikapp_ml.experiments.results import ExperimentResults, Role, Segmentation
+from quikapp_ml.experiments.segments import segmented
 from quikapp_ml.stores.lake.base import Compute, Lake
 
 

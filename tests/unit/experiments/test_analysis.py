@@ -4,7 +4,7 @@ import pytest
 
 from quikapp_ml.entities.experiments import Guardrail, Metric
 from quikapp_ml.experiments.analysis import MAX_LOOKS, Counted, analysed
-from quikapp_ml.experiments.readings import Finding
+from quikapp_ml.experiments.results import Finding
 from support.trial_rows import CLICKS, counted, spec
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quikapp_ml.experiments.analysis import Look
 from quikapp_ml.experiments.charts import WIDTH, Bar, Scale, change_over_time, date_of, intervals, percent, shares
+from quikapp_ml.experiments.results import Look
 
 CHANGES = st.floats(-5, 5, allow_nan=False)
 

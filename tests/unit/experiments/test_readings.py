@@ -6,7 +6,8 @@ import pytest
 
 from quikapp_ml.entities.experiments import Guardrail
 from quikapp_ml.experiments.effects import Effect
-from quikapp_ml.experiments.readings import Finding, Told, of_guardrail, of_metric, unknown
+from quikapp_ml.experiments.readings import Told, of_guardrail, of_metric, unknown
+from quikapp_ml.experiments.results import Finding
 from quikapp_ml.experiments.sequential import sequence
 
 UNITS = 4_000

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from quikapp_ml.experiments.analysis import Counted
 from quikapp_ml.experiments.observed import Observed
-from quikapp_ml.experiments.segments import WARNING, segmented
+from quikapp_ml.experiments.results import WARNING
+from quikapp_ml.experiments.segments import segmented
 from support.trial_rows import CLICKS, rows, spec
 
 

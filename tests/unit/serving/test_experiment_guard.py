@@ -7,10 +7,7 @@ import pytest
 
 from quikapp_ml.entities.experiments import ExperimentSpec
 from quikapp_ml.errors import JobFailed
-from quikapp_ml.experiments.analysis import MetricResult
-from quikapp_ml.experiments.arrivals import Arrivals
-from quikapp_ml.experiments.readings import Finding
-from quikapp_ml.experiments.results import ExperimentResults
+from quikapp_ml.experiments.results import Arrivals, ExperimentResults, Finding, MetricResult
 from quikapp_ml.serving.experiment_guard import ExperimentGuard
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.stores.registry.memory import MemoryRegistry
