@@ -52,8 +52,13 @@ def reasons_for(
     Into `heard` goes which features were asked, and the code of what they told.
     """
 
+    told: dict[object, Reason | None] = {}  # several features may be told in the same words
+
     def tell(name: str) -> Reason | None:
-        reason = _tell(facts, item_type, item, name) if name else _plain(facts, item_type, item)
+        teller = _teller(item_type, item, name)
+        if teller not in told:
+            told[teller] = _tell(facts, item_type, item, name) if name else _plain(facts, item_type, item)
+        reason = told[teller]
         if heard is not None:
             heard[name] = reason.code if reason else None
         return reason
@@ -74,11 +79,17 @@ def strongest(contributions: Mapping[str, float], tell: Callable[[str], Reason |
     return tuple(found.values()) if plain is None else (plain,)
 
 
+def _teller(item_type: ItemType, item: "str | Conversation", name: str) -> object:
+    """Who tells of a feature; the name itself where nobody does, and where none is asked."""
+    by_name: Mapping[str, object] = _OF_MESSAGES if isinstance(item, Conversation) else _BY_TYPE[item_type]
+    return by_name.get(name, name)
+
+
 def _tell(facts: Facts, item_type: ItemType, item: "str | Conversation", name: str) -> Reason | None:
     if isinstance(item, Conversation):
         told = _OF_MESSAGES.get(name)
         return told(facts, item) if told else None
-    teller = (_OF_CHANNELS if item_type == "channel" else _OF_PEOPLE).get(name)
+    teller = _BY_TYPE[item_type].get(name)
     return teller(facts, item) if teller else None
 
 
@@ -281,6 +292,7 @@ _OF_PEOPLE: Mapping[str, Teller] = {
     "reaches_out": _reaches_out,
     "current_channel": _in_current_channel,
 }
+_BY_TYPE: Mapping[ItemType, Mapping[str, Teller]] = {"channel": _OF_CHANNELS, "user": _OF_PEOPLE}
 _OF_MESSAGES: Mapping[str, ConversationTeller] = {
     "recency": _written,
     "newest_first": _written,
