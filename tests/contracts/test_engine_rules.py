@@ -7,7 +7,7 @@ a newer version fails here too: then its row, and perhaps the way round it, can 
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,20 @@ def test_a_narrower_number_is_cast_by_sail_and_refused_by_spark(engine: Engine, 
     else:
         with pytest.raises(PySparkException, match=r"(?i)merge"):
             written(engine, narrow, lake)
+
+
+def test_a_table_that_tells_its_changes_is_written_by_spark_alone(engine: Engine, lake: Lake) -> None:
+    told = replace(DAYS, name="quikapp_ml.bronze.told", properties={"delta.enableChangeDataFeed": "true"})
+    lake.ensure(told)
+    place = lake.uri(told.name)
+    rows = engine.session.sql("SELECT 'd' AS day, CAST(9 AS BIGINT) AS n, TIMESTAMP '2026-11-23 08:30:00Z' AS at")
+    write = rows.write.format("delta").mode("append")
+    if engine.is_sail:
+        with pytest.raises(PySparkException, match="ChangeDataFeed"):
+            write.save(place)
+    else:
+        write.save(place)
+    assert lake.read(told.name).num_rows == (0 if engine.is_sail else 1)
 
 
 def test_a_folder_with_a_space_is_not_found_by_sail_but_through_our_door(engine: Engine, tmp_path: Path) -> None:
