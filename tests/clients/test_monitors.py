@@ -18,6 +18,8 @@ def test_monitors_are_made_refreshed_read_changed_and_forgotten(client: Any, hom
     assert days.num_rows >= 4 and pc.sum(days["count"]).as_py() == lake.read("quikapp_ml.bronze.events").num_rows
     tested = lake.read(drift).filter(pc.field("column_name") == "event_id")
     assert tested.num_rows > 0 and pc.all(pc.is_valid(tested["js_distance"])).as_py()
+    for table in (profiles, drift):
+        lake.drop(table)
     assert found["changed"] == [True, 1] and found["gone"] == "RESOURCE_DOES_NOT_EXIST"
     assert (found["id_same"], found["id_round_trip"], found["id_canceled"], found["id_left"]) == (True, True, True, 0)
     assert (found["id_series"], found["id_state"]) == ("ingest_time", "MONITOR_REFRESH_STATE_SUCCESS")

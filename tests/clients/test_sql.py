@@ -23,6 +23,7 @@ def test_the_statements_of_the_documentation_work(found: dict[str, Any]) -> None
     assert [row[0] for row in answers[8]] == ["1", "0"] and answers[8][0][4] == "MERGE"
     assert answers[9] == [["ml-service", "SELECT", "TABLE", "quikapp_ml.ml_features.user_features"]]
     assert int(answers[10][0][1]) > 0
+    assert found["dropped"] == []
 
 
 def test_grants_hold_and_paths_do_not_lead_around_them(found: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`examples/databricks_tour.py` runs as it says: official clients only, against a running service."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,9 @@ def test_the_tour_of_the_workspace_runs(service: Running, tmp_path: Path) -> Non
     for line in (
         "champion is version 2", "endpoint tour-clicks is EndpointStateReady.READY", "by {'v1': 10, 'v2': 90}",
         "rows written with Spark 200", "granted [('account users', ['SELECT'])]", "by SQL [['user-0', '0.0']",
-        "the partner reads 200 rows", "'_change_type': 'insert'", "refresh 2 SUCCESS", "drift [['score',",
+        "the partner reads 200 rows", "'_change_type': 'insert'", "drift [['score',",
         "task table_upkeep RunResultState.SUCCESS", "the night RunResultState.SUCCESS",
     ):  # fmt: skip
         assert line in told, f"{line!r} is not in\n{told}"
+    assert len(re.findall(r"^refresh \d+ SUCCESS$", told, re.MULTILINE)) == 2
     assert "P50 None" not in told

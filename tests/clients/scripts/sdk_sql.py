@@ -53,6 +53,7 @@ def main() -> None:
     found["limited"] = answer(run(w, "SELECT id FROM range(10)", row_limit=2))
     large(w, found)
     cancel(w, found)
+    found["dropped"] = answer(run(w, "DROP TABLE features.user_embeddings"))  # the nightly job writes one of this name
     print(json.dumps(found))  # noqa: T201
 
 
