@@ -64,7 +64,7 @@ def folder_of(request: Request, *, writes: bool) -> Path:
     if given["kind"] == "Runs":
         find = partial(stores.run_files, given["experiment"], given["item"])
     elif given["kind"] == "LoggedModels":
-        find = partial(stores.logged_model_folder, given["experiment"], given["item"])
+        find = partial(stores.logged_model_folder, given["experiment"], given["item"], writes=writes)
     else:
         raise NotFound(f"there is no folder {given['kind'][:80]!r} in an experiment: Runs and LoggedModels are")
     return cast(Path, operations.in_our_words(find))

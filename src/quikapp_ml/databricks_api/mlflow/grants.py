@@ -31,24 +31,23 @@ _READS = frozenset(
         "get_latest_versions",
     }
 )
-_CREATE, _DELETE = "create_registered_model", "delete_registered_model"
+_CREATE, _DELETE, _RENAME = "create_registered_model", "delete_registered_model", "rename_registered_model"
 
 
 def guarded(operation: str, handler: Handler) -> Handler:
     """The handler of an operation of a registry, for callers who may ask it."""
 
     async def handle(request: Request) -> Response:
-        if caller_of(request).is_admin:
-            return await handler(request)
         unity, access = await run_in_threadpool(_access, request)
-        name = (await read_body(request)).get("name") or request.query_params.get("name") or ""
-        if _is_of_unity(name):
-            await run_in_threadpool(_check, access, operation, Securable(Kind.MODEL, name))
+        given = await read_body(request)
+        name = given.get("name") or request.query_params.get("name") or ""
+        new_name = given.get("new_name") or request.query_params.get("new_name") or ""
+        if not access.who.is_admin:
+            await run_in_threadpool(_check_names, access, operation, name, new_name)
         response = await handler(request)
         if operation in _SEARCHES:
             return _without_unseen(response, _SEARCHES[operation], access)
-        if _is_of_unity(name) and operation in (_CREATE, _DELETE):
-            await run_in_threadpool(_record, unity, access, operation, Securable(Kind.MODEL, name))
+        await run_in_threadpool(_record, unity, access, operation, (name, new_name))
         return response
 
     handle.__name__ = handler.__name__
@@ -84,13 +83,23 @@ def _check(access: CallerAccess, operation: str, model: Securable) -> None:
         access.check_manages(model)
 
 
-def _record(unity: UnityCatalog, access: CallerAccess, operation: str, model: Securable) -> None:
-    """Who makes a model owns it; of one that is gone no grants are left."""
-    catalog = unity.securables.state.catalog
-    if operation == _CREATE:
-        catalog.add(unity.securables.new(model, access.who.name), instead=True)
-    else:
-        catalog.remove(model.kind, model.name)
+def _check_names(access: CallerAccess, operation: str, name: Any, new_name: Any) -> None:
+    """A model that is renamed is made anew under the other name."""
+    if _is_of_unity(name):
+        _check(access, operation, Securable(Kind.MODEL, name))
+    if operation == _RENAME and _is_of_unity(new_name):
+        _check(access, _CREATE, Securable(Kind.MODEL, new_name))
+
+
+def _record(unity: UnityCatalog, access: CallerAccess, operation: str, names: tuple[Any, Any]) -> None:
+    """Who makes a model, or gives it its name, owns it; of one that is gone no grants are left."""
+    catalog, (name, new_name) = unity.securables.state.catalog, names
+    gone = name if operation in (_DELETE, _RENAME) else ""
+    made = {_CREATE: name, _RENAME: new_name}.get(operation, "")
+    if _is_of_unity(gone):
+        catalog.remove(Kind.MODEL, gone)
+    if _is_of_unity(made):
+        catalog.add(unity.securables.new(Securable(Kind.MODEL, made), access.who.name), instead=True)
 
 
 def _without_unseen(response: Response, items: str, access: CallerAccess) -> Response:

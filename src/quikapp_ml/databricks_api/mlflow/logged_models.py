@@ -9,6 +9,7 @@ from mlflow.protos import service_pb2 as pb
 from quikapp_ml.databricks_api.mlflow import artifact_uris
 from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, page_into
 from quikapp_ml.databricks_api.mlflow.stores import Stores
+from quikapp_ml.errors import Conflict
 
 
 def _create(stores: Stores, asked: Any) -> Any:
@@ -29,6 +30,8 @@ def _get(stores: Stores, asked: Any) -> Any:
 
 def _finalize(stores: Stores, asked: Any) -> Any:
     status = LoggedModelStatus.from_int(asked.status)
+    if stores.tracking.get_logged_model(asked.model_id).status == LoggedModelStatus.READY != status:
+        raise Conflict(f"logged model {asked.model_id} is ready, and stays so: others may load it")
     return pb.FinalizeLoggedModel.Response(
         model=stores.tracking.finalize_logged_model(asked.model_id, status).to_proto()
     )

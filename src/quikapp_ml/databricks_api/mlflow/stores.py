@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
+from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.tracking._model_registry.utils import _get_store as open_model_registry
 from mlflow.tracking._tracking_service.utils import _get_store as open_tracking
@@ -38,9 +39,11 @@ class Stores:
         info = self.tracking.get_run(run_id).info
         return self._folder(info.experiment_id, experiment_id, info.artifact_uri, f"run {run_id}")
 
-    def logged_model_folder(self, experiment_id: str, model_id: str) -> Path:
-        """Where the files of a logged model are. Raises NotFound."""
+    def logged_model_folder(self, experiment_id: str, model_id: str, *, writes: bool = False) -> Path:
+        """Where the files of a logged model are. Raises NotFound; Conflict when it is ready and not to change."""
         model = self.tracking.get_logged_model(model_id)
+        if writes and model.status == LoggedModelStatus.READY:  # versions that others load may stand on it
+            raise Conflict(f"logged model {model_id} is ready: its files do not change any more")
         return self._folder(model.experiment_id, experiment_id, model.artifact_location, f"logged model {model_id}")
 
     def run_files(self, experiment_id: str, run_id: str) -> Path:
@@ -82,8 +85,11 @@ class Stores:
         if place is None:
             raise InvalidInput(f"source must be below {artifact_uris.ROOT}, given: {shown[:200]!r}")
         folder = self.logged_model_folder if place.kind == artifact_uris.LOGGED_MODEL else self.run_folder
-        below = (folder(place.experiment_id, place.item_id) / place.rest).resolve()
-        return self.below_root(below.as_uri()).as_uri()
+        own = folder(place.experiment_id, place.item_id).resolve()
+        below = (own / place.rest).resolve()
+        if not below.is_relative_to(own):  # beside it are the files of models that were granted to others
+            raise InvalidInput(f"source {shown[:200]!r} leads out of the folder of its run or model")
+        return below.as_uri()
 
     def shown_source(self, kept: str) -> str:
         """What clients are told instead of where the files of a registered version are."""

@@ -81,3 +81,29 @@ def test_a_file_may_be_larger_than_other_bodies(ask: Ask) -> None:
     assert ask("PUT", f"fs/files/{root}/large.bin", content=content).status_code == 204
     assert ask("HEAD", f"fs/files/{root}/large.bin").headers["content-length"] == str(len(content))
     assert ask("POST", "mlflow/runs/search", content=content).status_code == 413
+
+
+def test_a_version_has_no_files_from_outside_its_run(ask: Ask) -> None:
+    experiment, root = run_root(ask, "sources")
+    run_id = root.split("/")[-2]
+    assert ask("POST", "mlflow/registered-models/create", "eve", json={"name": "reaching"}).status_code == 200
+    source = f"dbfs:/databricks/mlflow-tracking/{experiment}/{run_id}/artifacts"
+    for rest in ("/../../..", "/../../../versions", "/a/../.."):
+        asked = {"name": "reaching", "source": source + rest}
+        assert ask("POST", "mlflow/model-versions/create", "eve", json=asked).status_code == 400, rest
+    assert ask("POST", "mlflow/model-versions/create", "eve", json={"name": "reaching", "source": source}).is_success
+
+
+def test_the_files_of_a_logged_model_that_is_ready_do_not_change(ask: Ask) -> None:
+    experiment, _ = run_root(ask, "ready models")
+    made = ask("POST", "mlflow/logged-models", json={"experiment_id": experiment, "name": "m"}).json()
+    model_id = made["model"]["info"]["model_id"]
+    file = f"fs/files/WorkspaceInternal/Mlflow/Artifacts/{experiment}/LoggedModels/{model_id}/model.pkl"
+    model = f"mlflow/logged-models/{model_id}"
+    assert ask("PUT", file, content=b"good").status_code == 204
+    ready = {"model_id": model_id, "status": "LOGGED_MODEL_READY"}
+    assert ask("PATCH", model, json=ready).status_code == 200
+    assert ask("PUT", file, "eve", content=b"bad").status_code == 409
+    assert ask("DELETE", file, "eve").status_code == 409
+    assert ask("PATCH", model, "eve", json={**ready, "status": "LOGGED_MODEL_PENDING"}).status_code == 409
+    assert ask("GET", file).content == b"good"

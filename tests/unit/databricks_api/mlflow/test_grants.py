@@ -55,3 +55,22 @@ def test_a_model_that_is_gone_leaves_no_owner(ask: Ask) -> None:
     assert ask("DELETE", f"{UNITY}/registered-models/delete", "bea", json={"name": name}).status_code == 200
     assert ask("POST", f"{UNITY}/registered-models/create", json={"name": name}).status_code == 200
     assert ask("GET", f"{UNITY}/registered-models/get", "bea", params={"name": name}).status_code == 403
+
+
+def test_an_administrator_who_deletes_a_model_leaves_no_owner_either(ask: Ask) -> None:
+    name = "quikapp_ml.models.reused"
+    grant(ask, "catalog/quikapp_ml", "USE CATALOG", "USE SCHEMA")
+    grant(ask, "schema/quikapp_ml.models", "CREATE MODEL")
+    assert ask("POST", f"{UNITY}/registered-models/create", "bea", json={"name": name}).status_code == 200
+    assert ask("DELETE", f"{UNITY}/registered-models/delete", json={"name": name}).status_code == 200
+    assert ask("POST", f"{UNITY}/registered-models/create", json={"name": name}).status_code == 200
+    assert ask("GET", f"{UNITY}/registered-models/get", "bea", params={"name": name}).status_code == 403
+
+
+def test_no_name_of_unity_catalog_is_taken_by_renaming(ask: Ask) -> None:
+    name = "quikapp_ml.models.renamed"
+    assert ask("POST", "mlflow/registered-models/create", "eve", json={"name": "eves"}).status_code == 200
+    rename = ("POST", "mlflow/registered-models/rename")
+    assert ask(*rename, "eve", json={"name": "eves", "new_name": name}).status_code == 403
+    assert ask(*rename, json={"name": "eves", "new_name": name}).status_code == 200
+    assert ask("GET", "mlflow/registered-models/get", "eve", params={"name": name}).status_code == 403
