@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
+import orjson
 from fastapi import APIRouter, Request
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from quikapp_ml.databricks_api.requests import CALLER
 from quikapp_ml.errors import PermissionDenied, Unavailable
 from quikapp_ml.serving.mlflow_ui import PREFIX, MlflowUi
 
@@ -21,6 +24,10 @@ _HOP_BY_HOP = frozenset({
 _NOT_PASSED_BACK = frozenset({"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length"})
 _READING = frozenset({"GET", "HEAD"})
 _SECONDS = 60.0
+_CLOSED = ("webhooks", "gateway", "upload-artifact", "mlflow-artifacts", "workspaces", "promptlab")
+"""Parts of MLflow's server that ask other servers, or write files."""
+_PAGES = f"{PREFIX}/static-files/"
+_PLACES = ("artifact_location", "artifactLocation")
 
 
 @router.get(PREFIX)
@@ -35,8 +42,7 @@ async def pass_on(request: Request) -> Response:
     ui: MlflowUi = request.app.state.service.mlflow_ui
     if ui.elsewhere:
         return RedirectResponse(ui.elsewhere, 307)
-    if request.method not in _READING and _is_of_another_origin(request):
-        raise PermissionDenied("a page of another origin may not change what MLflow keeps")
+    _check(request, await request.body())
     url = await run_in_threadpool(ui.url)
     client = httpx.AsyncClient(base_url=url, timeout=_SECONDS)
     try:
@@ -61,6 +67,30 @@ async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 def _passed_back(answer: httpx.Response) -> dict[str, Any]:
     return {name: value for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED_BACK}
+
+
+def _check(request: Request, body: bytes) -> None:
+    """MLflow's server knows no grants, and reads and writes whatever files an experiment names as its own."""
+    caller = request.scope.get(CALLER)
+    if caller is not None and not caller.is_admin:
+        raise PermissionDenied("from other machines the interface of MLflow is the administrator's: it knows no grants")
+    if request.method not in _READING and _is_of_another_origin(request):
+        raise PermissionDenied("a page of another origin may not change what MLflow keeps")
+    path = unquote(request.url.path)  # as it is decoded there once more
+    is_dotted = any(part in (".", "..") for part in path.split("/"))
+    if is_dotted or (not path.startswith(_PAGES) and any(each in path for each in _CLOSED)):
+        raise PermissionDenied("this part of MLflow is closed here: it asks other servers, or writes files")
+    if path.rstrip("/").endswith("/experiments/create") and _names_a_place(body):
+        raise PermissionDenied("artifact_location is not available here: this service keeps all artefacts itself")
+
+
+def _names_a_place(body: bytes) -> bool:
+    """Whether an experiment would have its files elsewhere; also when that cannot be read."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return True
+    return not isinstance(given, dict) or any(given.get(name) for name in _PLACES)
 
 
 def _is_of_another_origin(request: Request) -> bool:
