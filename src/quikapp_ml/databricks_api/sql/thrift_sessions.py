@@ -34,11 +34,10 @@ class Operation:
     @property
     def rows(self) -> pa.Table:
         """All rows, once it has ended well."""
-        if self.ready is None:
-            execution = self.execution
-            chunks = execution.chunks if execution else ()
-            self.ready = pa.concat_tables(chunks) if chunks else pa.table({})
-        return self.ready
+        if self.ready is not None:
+            return self.ready
+        chunks = self.execution.chunks if self.execution else ()
+        return pa.concat_tables(chunks) if chunks else pa.table({})  # not kept: the host lets go of old answers
 
 
 @dataclass

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from quikapp_ml.errors import NotFound, Overloaded
+from quikapp_ml.errors import InvalidInput, NotFound, Overloaded
 from quikapp_ml.serving.access import Caller
 from quikapp_ml.serving.sql.answers import Answer
 from quikapp_ml.serving.sql.asked import EngineSession, Runner, Statement
@@ -25,6 +25,12 @@ WORKERS = 4
 """Statements that run at a time; others wait."""
 
 MOST_WAITING = 200
+MOST_KEPT = 10_000
+"""Statements that are known at a time; those that ended first are forgotten first."""
+
+MOST_CHARACTERS = 1 << 20
+"""Of a statement and its parameters: they are kept as long as its answer."""
+
 LONGEST_SECONDS = 3600.0
 """A statement that runs longer is ended, when the next one comes or somebody asks for one."""
 
@@ -86,8 +92,9 @@ class Execution:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the rows take in memory."""
-        return sum(chunk.nbytes for chunk in self.chunks)
+        """Bytes that the rows and the statement take in memory."""
+        of_rows: int = sum(chunk.nbytes for chunk in self.chunks)
+        return of_rows + _length(self.statement)
 
     def chunk(self, index: int) -> pa.Table:
         """One chunk of rows. Raises NotFound without it."""
@@ -113,7 +120,8 @@ class StatementHost:
         self._pool: ThreadPoolExecutor | None = None
 
     def submit(self, execution: Execution) -> Execution:
-        """Begin a statement. Raises Overloaded when too many wait."""
+        """Begin a statement. Raises InvalidInput when it is too long, Overloaded when too many wait."""
+        _check_length(execution.statement)
         self._end_overdue()
         with self._lock:
             self._forget_old()
@@ -226,12 +234,25 @@ class StatementHost:
         for each in list(self._executions.values()):
             if each.ended_at is None:
                 continue
-            if now - each.ended_at > KEPT_SECONDS:
+            if now - each.ended_at > KEPT_SECONDS or len(self._executions) > MOST_KEPT:
                 kept -= each.nbytes
                 del self._executions[each.statement_id]
-            elif kept > MOST_KEPT_BYTES and each.state is State.SUCCEEDED:
+            elif kept > MOST_KEPT_BYTES:
                 kept -= each.nbytes
-                each.state, each.chunks = State.CLOSED, ()
+                if each.state is State.SUCCEEDED:
+                    each.state, each.chunks = State.CLOSED, ()
+                else:
+                    del self._executions[each.statement_id]
+
+
+def _length(statement: Statement) -> int:
+    return len(statement.text) + sum(len(n) + len(each.value or "") for n, each in statement.parameters.items())
+
+
+def _check_length(statement: Statement) -> None:
+    given = _length(statement)
+    if given > MOST_CHARACTERS:
+        raise InvalidInput(f"a statement has {MOST_CHARACTERS} characters with its parameters at most, given: {given}")
 
 
 def _within(rows: pa.Table, byte_limit: int | None) -> tuple[pa.Table, bool]:

@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 
 from quikapp_ml.databricks_api.sql.thrift_sessions import (
@@ -10,6 +11,8 @@ from quikapp_ml.databricks_api.sql.thrift_sessions import (
 )
 from quikapp_ml.errors import NotFound, Overloaded
 from quikapp_ml.serving.access import Caller
+from quikapp_ml.serving.sql.asked import Statement
+from quikapp_ml.serving.sql.execution import Execution
 from quikapp_ml.serving.sql.session import SqlSession
 
 ANN, BOB = (Caller(name, ("sql",), is_admin=False) for name in ("ann", "bob"))
@@ -74,3 +77,11 @@ def test_idle_sessions_make_room_and_too_many_are_refused() -> None:
     clock.now += 2
     sessions.open(ANN, NAMES)
     assert sessions.get(first.guid, ANN) is first
+
+
+def test_rows_that_the_host_lets_go_of_are_not_kept() -> None:
+    execution = Execution(Statement("SELECT 1", ANN, NAMES), chunks=(pa.table({"n": [1]}),))
+    operation = Operation(new_guid(), execution)
+    assert operation.rows.num_rows == 1
+    execution.chunks = ()
+    assert operation.rows.num_rows == 0

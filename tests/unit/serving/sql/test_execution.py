@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from quikapp_ml.errors import NotFound, Overloaded
+from quikapp_ml.errors import InvalidInput, NotFound, Overloaded
 from quikapp_ml.serving.access import Caller
 from quikapp_ml.serving.sql import execution as module
 from quikapp_ml.serving.sql.answers import Answer
-from quikapp_ml.serving.sql.asked import EngineSession, Statement
+from quikapp_ml.serving.sql.asked import EngineSession, Parameter, Statement
 from quikapp_ml.serving.sql.errors import SqlError
 from quikapp_ml.serving.sql.execution import Execution, State, StatementHost
 from quikapp_ml.serving.sql.session import SqlSession
@@ -159,3 +159,22 @@ def test_too_many_that_wait_are_refused(host: StatementHost, monkeypatch: pytest
     with pytest.raises(Overloaded):
         submit(host, "rows 1")
     host.close()
+
+
+def test_what_failed_is_not_kept_without_end(host: StatementHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    first, *others = [ended(host, "wrong") for _ in range(4)]
+    with pytest.raises(NotFound):
+        host.get(first.statement_id, ANN)
+    assert host.get(others[-1].statement_id, ANN) is others[-1]
+    monkeypatch.setattr(module, "MOST_KEPT_BYTES", 100)
+    long = ended(host, "wrong " + "x" * 200)
+    with pytest.raises(NotFound):
+        host.get(long.statement_id, ANN)
+    host.close()
+
+
+def test_a_statement_that_is_too_long_to_keep_is_refused(host: StatementHost) -> None:
+    parameters = {"a": Parameter("x" * module.MOST_CHARACTERS)}
+    with pytest.raises(InvalidInput, match="characters"):
+        host.submit(Execution(Statement("rows 1", ANN, SESSION, parameters)))
