@@ -109,6 +109,13 @@ def test_the_log_really_has_late_authors(arrived: list[Event]) -> None:
     assert sum(one.completes for event in arrived for one in workspace.apply(event)) > 20
 
 
+def test_the_log_really_deletes_also_what_has_not_arrived_yet(arrived: list[Event]) -> None:
+    posted = {one.message_id: place for place, one in reversed([*enumerate(arrived)]) if one.type == "message"}
+    deleted = [(place, one.message_id) for place, one in enumerate(arrived) if one.type == "delete"]
+    assert sum(posted.get(message_id, place) < place for place, message_id in deleted) > 5
+    assert sum(posted.get(message_id, place) > place for place, message_id in deleted) > 0
+
+
 @pytest.mark.parametrize("view", FEATURE_VIEWS, ids=lambda view: view.name)
 def test_every_value_of_a_view(view: FeatureView, lake: Lake, arrived: list[Event]) -> None:
     assert_same_values(lake, view, folded(arrived)[1], LOG_END)

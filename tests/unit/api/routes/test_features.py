@@ -104,8 +104,10 @@ def test_lacking_and_unknown_parts_are_named(published: Client) -> None:
     assert (detail["path"], detail["given"], detail["allowed"]) == ("features", "x", "value, seen")
 
 
-def test_how_new_features_are_is_in_the_metrics(client: Client) -> None:
-    assert 'quikapp_ml_features_age_seconds{source="live"} 60.0' in client.get("/metrics").text
+def test_how_new_features_are_is_in_the_metrics(published: Client) -> None:
+    told = published.get("/metrics").text
+    assert 'quikapp_ml_features_age_seconds{source="live"} 60.0' in told
+    assert f'quikapp_ml_features_age_seconds{{source="{TABLE.name}"}} ' in told
 
 
 def test_from_another_machine_a_grant_on_the_table_is_needed(service: FakeService, published: Client) -> None:
