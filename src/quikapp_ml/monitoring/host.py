@@ -158,6 +158,7 @@ class MonitorHost:
 
     def _check(self, definition: MonitorDefinition) -> None:
         check_definition(definition)
+        self._check_output(definition)
         columns = self._lake.columns(definition.table)
         check_columns(definition, columns)
         import_module(_REFRESHES).check_slicing(definition, columns)
@@ -165,6 +166,17 @@ class MonitorHost:
             self._lake.columns(definition.baseline)
         if definition.schedule:
             self._next_time(definition.schedule.quartz, definition.schedule.timezone, datetime.now(UTC))
+
+    def _check_output(self, definition: MonitorDefinition) -> None:
+        """Tables of the same name in two schemas must not write into the same tables."""
+        for record in self._records.all():
+            if (
+                record.table != definition.table
+                and self._read(record).definition.profile_table == definition.profile_table
+            ):
+                raise Conflict(
+                    f"the monitor of {record.table!r} writes {definition.profile_table}: take another schema"
+                )
 
     def _make_tables(self, definition: MonitorDefinition) -> None:
         import_module(_REFRESHES).make_tables(self._lake, definition)

@@ -9,6 +9,9 @@ from sqlglot.errors import SqlglotError
 from quikapp_ml.errors import InvalidInput
 
 _DIALECT = "databricks"
+_MOST_CHARACTERS = 500
+"""Deep ones would overflow the stack of the engine, which takes the process with it."""
+
 _ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.And, exp.Or, exp.Not,
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.Is, exp.Like, exp.NullSafeEQ,
@@ -23,9 +26,11 @@ _WHAT_IS_ALLOWED = (
 
 def slicing_sql(expression: str, columns: Sequence[str]) -> str:
     """The expression, checked and written anew. Raises InvalidInput for what is more than a condition over columns."""
+    if len(expression) > _MOST_CHARACTERS:
+        raise InvalidInput(f"a slicing expression has {_MOST_CHARACTERS} characters at most, given: {len(expression)}")
     try:
         tree = sqlglot.parse_one(expression, dialect=_DIALECT)
-    except SqlglotError as error:
+    except (SqlglotError, RecursionError) as error:
         raise InvalidInput(f"slicing expression {expression[:200]!r} cannot be read: {str(error)[:200]}") from None
     for node in tree.walk():
         if not isinstance(node, _ALLOWED):

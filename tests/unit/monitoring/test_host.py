@@ -16,7 +16,7 @@ from quikapp_ml.stores.state.memory import MemoryControlState
 from quikapp_ml.stores.state.monitors import ENDED, MonitorRecords, RefreshRecord, RefreshState
 from quikapp_ml.workflows.schedule import quartz_to_next
 
-from .conftest import ANSWERS, NOTES
+from .conftest import ANSWERS, NOTES, put
 
 SERIES = MonitorDefinition(ANSWERS.name, "quikapp_ml.monitoring", Kind.TIME_SERIES, "at", ("1 day",))
 NOTED = MonitorDefinition(NOTES.name, "quikapp_ml.monitoring", Kind.SNAPSHOT)
@@ -160,3 +160,14 @@ def test_what_cannot_be_kept_is_refused_whole(
         host.create(definition, "ada")
     assert host.all() == []
     assert not any("monitoring" in name for name in lake.names())
+
+
+def test_tables_of_one_name_do_not_write_into_the_same_tables(make_host: MakeHost, lake: Lake) -> None:
+    other = replace(NOTES, name="quikapp_ml.silver.notes")
+    put(lake, other, [{"text": "c"}])
+    host = make_host()
+    host.create(NOTED, "ada")
+    with pytest.raises(Conflict, match=r"quikapp_ml\.bronze\.notes"):
+        host.create(replace(NOTED, table=other.name), "bob")
+    host.create(replace(NOTED, table=other.name, output_schema="quikapp_ml.silver"), "bob")
+    host.update(NOTED)

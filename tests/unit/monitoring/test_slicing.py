@@ -37,3 +37,9 @@ def test_anything_else_is_refused(given: str) -> None:
 def test_other_columns_are_refused_by_name(given: str) -> None:
     with pytest.raises(InvalidInput, match="no column of the table; its columns are channel_id"):
         slicing_sql(given, COLUMNS)
+
+
+@pytest.mark.parametrize("given", ["(" * 240 + "1" + ")" * 240, "NOT " * 120 + "is_bot", "n_reactions > 1 OR " * 100])
+def test_what_is_long_or_deep_is_refused(given: str) -> None:
+    with pytest.raises(InvalidInput, match="slicing expression"):
+        slicing_sql(given, COLUMNS)

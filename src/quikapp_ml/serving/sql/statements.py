@@ -110,6 +110,8 @@ class StatementRunner:
         if isinstance(tree, exp.Create):
             return Answer(work.create(tree), statement.session)
         if isinstance(tree, exp.TruncateTable):
+            if tree.args.get("partition") or len(tree.expressions) != 1:  # not more than was said is deleted
+                raise unsupported("TRUNCATE of a partition, or of several tables", "DELETE FROM … WHERE takes rows out")
             tree = exp.Delete(this=tree.expressions[0])
         for kind, privileges in _WRITES.items():
             if isinstance(tree, kind):

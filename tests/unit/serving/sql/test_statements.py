@@ -358,3 +358,9 @@ def test_rows_are_added_to_a_table_that_tells_its_changes(desk: Desk) -> None:
     assert refused(desk, "INSERT INTO told VALUES ('one', NULL)") == "CAST_INVALID_INPUT"
     assert refused(desk, "INSERT INTO told SELECT n, NULL FROM nothing") == "TABLE_OR_VIEW_NOT_FOUND"
     assert len(desk.rows("SELECT * FROM told")) == 4
+
+
+def test_truncate_never_deletes_more_than_was_said(desk: Desk) -> None:
+    numbers(desk)
+    for text in ("TRUNCATE TABLE numbers PARTITION (n = 1)", "TRUNCATE TABLE numbers, numbers"):
+        assert refused(desk, text).startswith("UNSUPPORTED")
