@@ -20,6 +20,9 @@ DIRECTORIES = "/api/2.0/fs/directories"
 UNFINISHED = ".upload-"
 """What the names of files begin with that are being uploaded; they are not told."""
 
+_LONGEST, _LONGEST_PART = 2000, 255
+"""Bytes; disks have no longer names."""
+
 
 @dataclass(frozen=True)
 class FileTree:
@@ -123,6 +126,10 @@ class FileTree:
 def below(folder: Path, rest: str) -> Path:
     """The path below a folder. Raises InvalidInput when it leads out of it, in whatever way."""
     parts = [part for part in rest.split("/") if part]
+    if len(rest.encode("utf-8", "replace")) > _LONGEST or any(
+        len(part.encode("utf-8", "replace")) > _LONGEST_PART for part in parts
+    ):
+        raise InvalidInput(f"a path has {_LONGEST} bytes at most, and each part of it {_LONGEST_PART}")
     path = folder.joinpath(*parts)
     if ".." in parts or "\0" in rest or not path.resolve().is_relative_to(folder.resolve()):
         raise InvalidInput(f"{rest[:200]!r} leads out of the folder of its run, model or volume")

@@ -107,3 +107,9 @@ def test_the_files_of_a_logged_model_that_is_ready_do_not_change(ask: Ask) -> No
     assert ask("DELETE", file, "eve").status_code == 409
     assert ask("PATCH", model, "eve", json={**ready, "status": "LOGGED_MODEL_PENDING"}).status_code == 409
     assert ask("GET", file).content == b"good"
+
+
+@pytest.mark.parametrize("rest", ["x" * 300, "é" * 130, "a/" * 1500])
+def test_longer_paths_than_disks_have_are_bad_input(rest: str) -> None:
+    with pytest.raises(InvalidInput, match="bytes at most"):
+        below(Path("/tmp"), rest)
