@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quikapp_ml.databricks_api.mlflow.own_models import SET_ALIAS, check_may_change, is_own, record_move
 from quikapp_ml.databricks_api.requests import caller_of, read_body
 from quikapp_ml.databricks_api.routing import Handler
 from quikapp_ml.serving.catalog.access import CallerAccess
@@ -42,6 +43,11 @@ def guarded(operation: str, handler: Handler) -> Handler:
         given = await read_body(request)
         name = given.get("name") or request.query_params.get("name") or ""
         new_name = given.get("new_name") or request.query_params.get("new_name") or ""
+        own = next((each for each in (name, new_name) if is_own(each)), None)
+        if own is not None and operation not in _READS and operation not in _SEARCHES:
+            check_may_change(access, own)
+            if operation == SET_ALIAS:
+                await run_in_threadpool(record_move, request, access.who.name, given)
         if not access.who.is_admin:
             await run_in_threadpool(_check_names, access, operation, name, new_name)
         response = await handler(request)
