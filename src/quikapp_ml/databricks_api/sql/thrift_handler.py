@@ -188,12 +188,13 @@ class ThriftHandler:
         if status.operationState != ttypes.TOperationState.FINISHED_STATE:
             return ttypes.TSparkDirectResults(operationStatus=status)
         fetched = _fetch(operation, wanted.maxRows, wanted.maxBytes, False)
+        columns = metadata(_read(operation).schema)
         closed = None
         if not fetched.hasMoreRows:
             self._sessions.end(session, operation)
             closed = ttypes.TCloseOperationResp(status=success())
         return ttypes.TSparkDirectResults(
-            operationStatus=status, resultSetMetadata=metadata(_read(operation).schema), resultSet=fetched,
+            operationStatus=status, resultSetMetadata=columns, resultSet=fetched,
             closeOperation=closed,
         )  # fmt: skip
 
