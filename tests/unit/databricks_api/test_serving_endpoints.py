@@ -142,7 +142,11 @@ def test_built_in_endpoints_are_there_to_stay(workspace: Workspace) -> None:
 
 
 def test_who_may_what(workspace: Workspace) -> None:
-    endpoint = workspace.made("mine", 4, owner="ann")
+    refused = workspace.request("POST", ENDPOINTS, "ann", json={"name": "mine", "config": config("mine", 4)})
+    assert refused.status_code == 403 and "only an administrator serves it" in refused.json()["message"]
+    endpoint = workspace.made("mine", 4)
+    hers = {"access_control_list": [{"user_name": "ann", "permission_level": "CAN_MANAGE"}]}
+    workspace.request("PATCH", f"{PERMISSIONS}/{endpoint['id']}", json=hers)
     workspace.get(ENDPOINTS, "bob")
 
     def statuses() -> tuple[int, int, int]:
