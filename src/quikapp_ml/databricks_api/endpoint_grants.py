@@ -1,6 +1,6 @@
 """What an endpoint serves and writes must be granted to who makes it: models of Unity Catalog, inference tables.
 
-Models with plain names are anybody's to register, and their code runs in the service: an administrator alone serves them.
+Models with plain names are anybody's to register, and their code runs in the service: administrators alone serve them.
 """
 
 from starlette.requests import Request
