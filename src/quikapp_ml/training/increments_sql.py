@@ -9,6 +9,7 @@ from datetime import datetime
 
 from quikapp_ml.stores.lake.base import Table
 from quikapp_ml.stores.lake.tables import EVENTS
+from quikapp_ml.training.event_sql import of_types
 from quikapp_ml.training.silver_state import StateTable
 
 _ABOUT_MESSAGES = ("message", "reaction", "edit", "delete", "report")
@@ -17,10 +18,6 @@ _ELSEWHERE = ("read", "join", "leave")
 
 def _of(columns: Sequence[str], alias: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in columns)
-
-
-def _among(types: Sequence[str]) -> str:
-    return "type IN ({})".format(", ".join(f"'{one}'" for one in types))
 
 
 def _same(columns: Sequence[str], one: str, other: str) -> str:
@@ -32,7 +29,7 @@ _COLUMNS = EVENTS.columns.names
 TOLD_SQL = f"""
 WITH sent AS (SELECT DISTINCT channel_id, message_id FROM new WHERE type = 'message'),
 touched AS (
-  SELECT channel_id, message_id FROM new WHERE {_among(_ABOUT_MESSAGES)}
+  SELECT channel_id, message_id FROM new WHERE {of_types(_ABOUT_MESSAGES)}
   UNION
   SELECT channel_id, thread_id AS message_id FROM new WHERE type = 'message' AND thread_id IS NOT NULL
   UNION
@@ -51,9 +48,9 @@ named AS (
 SELECT {_of(_COLUMNS, "e")}, n.touch = 1 AS is_touched, i.event_id IS NOT NULL AS is_new
 FROM events AS e JOIN named AS n ON {_same(("channel_id", "message_id"), "e", "n")}
 LEFT JOIN (SELECT event_id FROM new) AS i ON i.event_id = e.event_id
-WHERE e.{_among(_ABOUT_MESSAGES)}
+WHERE e.{of_types(_ABOUT_MESSAGES)}
 UNION ALL
-SELECT {", ".join(_COLUMNS)}, false AS is_touched, true AS is_new FROM new WHERE {_among(_ELSEWHERE)}
+SELECT {", ".join(_COLUMNS)}, false AS is_touched, true AS is_new FROM new WHERE {of_types(_ELSEWHERE)}
 """
 """All events about the messages that new events are about, that these answer to, or that answer to those: what rows of
 `messages` and `activities` can be made of. Only those of touched messages are whole. With them, the new events that
@@ -77,7 +74,7 @@ WHERE e.type = 'message'
 
 def new_keys(key: Sequence[str], types: Sequence[str]) -> str:
     """SQL of the keys that new events of the types have."""
-    return f"SELECT DISTINCT {', '.join(key)} FROM events WHERE is_new AND {_among(types)}"
+    return f"SELECT DISTINCT {', '.join(key)} FROM events WHERE is_new AND {of_types(types)}"
 
 
 def since_sql(key: Sequence[str], types: Sequence[str]) -> str:
@@ -85,7 +82,7 @@ def since_sql(key: Sequence[str], types: Sequence[str]) -> str:
     return f"""
 SELECT {_of(key, "f")}, f.first_time, MAX(h.valid_from) AS since
 FROM (
-  SELECT {", ".join(key)}, MIN(event_time) AS first_time FROM new WHERE {_among(types)} GROUP BY {", ".join(key)}
+  SELECT {", ".join(key)}, MIN(event_time) AS first_time FROM new WHERE {of_types(types)} GROUP BY {", ".join(key)}
 ) AS f
 LEFT JOIN history AS h ON {_same(key, "f", "h")} AND h.valid_from < f.first_time
 GROUP BY {_of(key, "f")}, f.first_time
@@ -109,7 +106,7 @@ def fresh_since(state: StateTable, earliest: datetime) -> str:
 WITH events AS (
   SELECT {_of(_COLUMNS, "e")} FROM log AS e
   JOIN units AS u ON {_same(state.key, "e", "u")} AND e.event_time >= u.first_time
-  WHERE e.{_among(state.types)} AND e.event_time >= TIMESTAMP '{earliest:%Y-%m-%d %H:%M:%S.%f}'
+  WHERE e.{of_types(state.types)} AND e.event_time >= TIMESTAMP '{earliest:%Y-%m-%d %H:%M:%S.%f}'
   UNION ALL
   SELECT {again} FROM history AS h JOIN units AS u ON {_same(state.key, "h", "u")} AND h.valid_from = u.since
 )
@@ -122,7 +119,7 @@ def fresh_from_log(state: StateTable) -> str:
     return f"""
 WITH events AS (
   SELECT {_of(_COLUMNS, "e")} FROM log AS e LEFT SEMI JOIN units AS u ON {_same(state.key, "e", "u")}
-  WHERE e.{_among(state.types)}
+  WHERE e.{of_types(state.types)}
 )
 SELECT {_of(state.table.columns.names, "f")} FROM ({state.sql}) AS f
 """

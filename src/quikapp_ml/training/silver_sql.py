@@ -6,6 +6,7 @@ Every SELECT reads the temporary view `events` (bronze).
 
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.features.workspace import MENTION
+from quikapp_ml.training.event_sql import attribute, is_set
 from quikapp_ml.training.reaction_moods import NEGATIVE, PLAIN, POSITIVE
 from quikapp_ml.training.weeks import week_of
 
@@ -15,21 +16,13 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _attribute(name: str) -> str:
-    return f"get_json_object(attributes, '$.{name}')"
-
-
-def _is_set(name: str) -> str:
-    return f"COALESCE({_attribute(name)} = 'true', false)"
-
-
 _POSTED = f"""
 posted AS (
   SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id, content, is_bot,
          CASE WHEN thread_id <> message_id THEN thread_id END AS thread_id
   FROM (
     SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id, thread_id, content,
-           {_is_set("is_bot")} AS is_bot,
+           {is_set("is_bot")} AS is_bot,
            ROW_NUMBER() OVER (PARTITION BY channel_id, message_id
                               ORDER BY event_time, ingest_time, event_id) AS time_sent
     FROM events WHERE type = 'message'
@@ -45,7 +38,7 @@ standing AS (
            MAX(CASE WHEN is_removed THEN event_time END) AS removed_at
     FROM (
       SELECT channel_id, message_id, user_id, event_time,
-             {_attribute("reaction")} AS reaction, {_is_set("removed")} AS is_removed
+             {attribute("reaction")} AS reaction, {is_set("removed")} AS is_removed
       FROM events WHERE type = 'reaction'
     ) AS reactions GROUP BY channel_id, message_id, user_id, reaction
   ) AS changes WHERE put_at IS NOT NULL AND (removed_at IS NULL OR put_at > removed_at)
@@ -95,7 +88,7 @@ replied AS (
 ),
 reported AS (
   SELECT channel_id, message_id, COUNT(DISTINCT user_id) AS n,
-         MIN(CASE WHEN {_attribute("reason")} = 'spam' THEN event_time END) AS spam_reported_at
+         MIN(CASE WHEN {attribute("reason")} = 'spam' THEN event_time END) AS spam_reported_at
   FROM events WHERE type = 'report' GROUP BY channel_id, message_id
 )
 SELECT p.message_id, p.channel_id, p.user_id, p.thread_id, p.event_time AS posted_at,
@@ -138,7 +131,7 @@ replies AS (
 ),
 put AS (
   SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id
-  FROM events WHERE type = 'reaction' AND NOT {_is_set("removed")}
+  FROM events WHERE type = 'reaction' AND NOT {is_set("removed")}
 ),
 reports AS (
   SELECT event_id, event_time, ingest_time, user_id, channel_id, message_id FROM events WHERE type = 'report'

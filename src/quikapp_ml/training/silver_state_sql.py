@@ -10,6 +10,7 @@ be known later still: it is in the next row.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quikapp_ml.training.event_sql import attribute, is_set, of_types
 from quikapp_ml.training.weeks import week_of
 
 MEMBERSHIP_EVENTS = ("channel_created", "join", "leave", "message")
@@ -20,18 +21,6 @@ CHANNEL_EVENTS = (
     "channel_archived", "channel_created", "channel_made_private", "channel_renamed", "channel_topic_set",
 )  # fmt: skip
 USER_EVENTS = ("message", "role_changed", "user_updated")
-
-
-def _attribute(name: str) -> str:
-    return f"get_json_object(attributes, '$.{name}')"
-
-
-def _is_set(name: str) -> str:
-    return f"COALESCE({_attribute(name)} = 'true', false)"
-
-
-def _of_types(types: Sequence[str]) -> str:
-    return "type IN ({})".format(", ".join(f"'{one}'" for one in types))
 
 
 def _list(columns: Sequence[str]) -> str:
@@ -93,7 +82,7 @@ MEMBERSHIPS_SQL = _history(
     _one_by_one(
         f"""
 SELECT channel_id, user_id, type <> 'leave' AS is_member, type AS event_type, event_time, ingest_time
-FROM events WHERE {_of_types(MEMBERSHIP_EVENTS)}""",
+FROM events WHERE {of_types(MEMBERSHIP_EVENTS)}""",
         _PLACE,
         ["is_member", "event_type"],
         order="is_member DESC, event_type DESC",
@@ -106,16 +95,16 @@ FROM events WHERE {_of_types(MEMBERSHIP_EVENTS)}""",
 
 REACTIONS_SQL = _mostly_told_once(
     f"""
-SELECT channel_id, message_id, user_id, {_attribute("reaction")} AS reaction, {_is_set("removed")} AS removed,
+SELECT channel_id, message_id, user_id, {attribute("reaction")} AS reaction, {is_set("removed")} AS removed,
        event_time, ingest_time
-FROM events WHERE {_of_types(REACTION_EVENTS)}""",
+FROM events WHERE {of_types(REACTION_EVENTS)}""",
     [*_MESSAGE, "user_id", "reaction"],
     "removed",
 )
 
 READS_SQL = _history(
     _one_by_one(
-        f"SELECT channel_id, user_id, message_id, event_time, ingest_time FROM events WHERE {_of_types(READ_EVENTS)}",
+        f"SELECT channel_id, user_id, message_id, event_time, ingest_time FROM events WHERE {of_types(READ_EVENTS)}",
         _PLACE,
         ["message_id"],
     ),
@@ -127,8 +116,8 @@ READS_SQL = _history(
 
 REPORTS_SQL = _mostly_told_once(
     f"""
-SELECT channel_id, message_id, user_id, COALESCE({_attribute("reason")}, 'other') AS reason, event_time, ingest_time
-FROM events WHERE {_of_types(REPORT_EVENTS)}""",
+SELECT channel_id, message_id, user_id, COALESCE({attribute("reason")}, 'other') AS reason, event_time, ingest_time
+FROM events WHERE {of_types(REPORT_EVENTS)}""",
     [*_MESSAGE, "user_id"],
     "reason",
 )
@@ -190,42 +179,42 @@ _CREATED = "type = 'channel_created'"
 CHANNELS_SQL = _of_many_facts(
     "channel_id",
     [
-        _Fact("name", _attribute("name")),
-        _Fact("topic", _attribute("topic")),
+        _Fact("name", attribute("name")),
+        _Fact("topic", attribute("topic")),
         _Fact(
             "is_private",
-            f"CASE WHEN {_CREATED} THEN {_is_set('is_private')} "
-            f"WHEN type = 'channel_made_private' THEN NOT {_is_set('removed')} END",
+            f"CASE WHEN {_CREATED} THEN {is_set('is_private')} "
+            f"WHEN type = 'channel_made_private' THEN NOT {is_set('removed')} END",
             unless_told="false",
         ),
         _Fact(
             "is_archived",
-            f"CASE WHEN type = 'channel_archived' THEN NOT {_is_set('removed')} END",
+            f"CASE WHEN type = 'channel_archived' THEN NOT {is_set('removed')} END",
             unless_told="false",
         ),
         _Fact("creator_id", f"CASE WHEN {_CREATED} THEN user_id END", is_first=True),
         _Fact("created_at", f"CASE WHEN {_CREATED} THEN event_time END", is_first=True),
     ],
-    _of_types(CHANNEL_EVENTS),
+    of_types(CHANNEL_EVENTS),
 )
 
 _UPDATED = "type = 'user_updated'"
-_FROM_BOT = f"type = 'message' AND {_is_set('is_bot')}"
+_FROM_BOT = f"type = 'message' AND {is_set('is_bot')}"
 
 USERS_SQL = _of_many_facts(
     "user_id",
     [
-        _Fact("name", _attribute("name")),
-        _Fact("team", _attribute("team")),
-        _Fact("title", _attribute("title")),
-        _Fact("role", _attribute("role")),
+        _Fact("name", attribute("name")),
+        _Fact("team", attribute("team")),
+        _Fact("title", attribute("title")),
+        _Fact("role", attribute("role")),
         _Fact(
             "is_bot",
-            f"CASE WHEN {_UPDATED} THEN {_is_set('is_bot')} WHEN {_FROM_BOT} THEN true END",
+            f"CASE WHEN {_UPDATED} THEN {is_set('is_bot')} WHEN {_FROM_BOT} THEN true END",
             unless_told="false",
         ),
-        _Fact("is_deleted", f"CASE WHEN {_UPDATED} THEN {_is_set('is_deleted')} END", unless_told="false"),
+        _Fact("is_deleted", f"CASE WHEN {_UPDATED} THEN {is_set('is_deleted')} END", unless_told="false"),
     ],
-    f"{_of_types(['role_changed', 'user_updated'])} OR ({_FROM_BOT})",
+    f"{of_types(['role_changed', 'user_updated'])} OR ({_FROM_BOT})",
 )
 """People of whom something was told; a message by a bot tells that its author is one."""

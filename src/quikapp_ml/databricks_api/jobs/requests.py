@@ -31,7 +31,6 @@ _REPAIR_DISABLED = {
     "job_parameters": "a repair has the parameters of its run",
     "notebook_params": "a repair has the parameters of its run",
 }
-_SUBMIT_AS_SETTINGS = {"run_name": "name"}
 _SUBMIT_IGNORED = frozenset({"access_control_list"})
 
 
@@ -65,7 +64,7 @@ def submitted(given: Mapping[str, Any]) -> Settings:
     """The settings of the job that a submitted run would be of."""
     if given.get("idempotency_token"):
         raise InvalidInput(f"idempotency_token is not available here: {_RUN_DISABLED['idempotency_token']}")
-    named = {_SUBMIT_AS_SETTINGS.get(name, name): value for name, value in given.items()}
+    named = {"name" if name == "run_name" else name: value for name, value in given.items()}
     return {"name": _UNTITLED, **{name: value for name, value in named.items() if name not in _SUBMIT_IGNORED}}
 
 

@@ -23,6 +23,7 @@ PATH = "/api/data-quality/v1/monitors"
 ONE = f"{PATH}/{{object_type}}/{{object_id}}"
 
 _GRANULARITIES = {f"AGGREGATION_GRANULARITY_{name.upper().replace(' ', '_')}": name for name in GRANULARITIES}
+_NEWER_GRANULARITIES = {name: newer for newer, name in _GRANULARITIES.items()}
 _PREFIXES = {"status": "DATA_PROFILING_", "pause_status": "CRON_SCHEDULE_PAUSE_STATUS_", "problem_type": "INFERENCE_"}
 _COLUMNS = {
     "timestamp_column": "timestamp_col",
@@ -198,7 +199,7 @@ def _told(monitors: Watching, monitor: Monitor) -> dict[str, Any]:
 
 def _newer(name: str, value: Any) -> Any:
     if name == "granularities":
-        return [f"AGGREGATION_GRANULARITY_{each.upper().replace(' ', '_')}" for each in value]
+        return [_NEWER_GRANULARITIES[each] for each in value]
     prefix = _PREFIXES.get(name)
     return f"{prefix}{value}" if prefix else value
 

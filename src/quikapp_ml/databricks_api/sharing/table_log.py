@@ -22,8 +22,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from quikapp_ml.errors import FeatureDisabled, InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Lake
+from quikapp_ml.stores.lake.delta_folders import CHANGE_FEED, feeds_changes
 
-CHANGE_FEED = "delta.enableChangeDataFeed"
 DELETION_VECTORS = "deletionVectors"
 _COMMIT = re.compile(r"(\d{20})\.json")
 
@@ -47,7 +47,7 @@ class TableHead:
     @property
     def feeds_changes(self) -> bool:
         """Whether commits after this version record what changed."""
-        return _feeds_changes(self.configuration)
+        return feeds_changes(self.configuration)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Commit:
     def stops_feeding_changes(self) -> bool:
         """Whether it switches the change data feed off."""
         heads = [action for kind, action in self.actions if kind == "metaData"]
-        return any(not _feeds_changes(head.get("configuration") or {}) for head in heads)
+        return any(not feeds_changes(head.get("configuration") or {}) for head in heads)
 
     @property
     def changes_columns(self) -> bool:
@@ -221,10 +221,6 @@ def _storage() -> Iterator[None]:
 
 def _not_kept(version: int) -> InvalidInput:
     return InvalidInput(f"version {version} is not kept, or not any longer")
-
-
-def _feeds_changes(configuration: Mapping[str, str]) -> bool:
-    return configuration.get(CHANGE_FEED, "").lower() == "true"
 
 
 def _head(table: DeltaTable) -> TableHead:

@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-from quikapp_ml.databricks_api.sharing.table_log import CHANGE_FEED, DELETION_VECTORS, Change, DataFile, TableHead
+from quikapp_ml.databricks_api.sharing.table_log import DELETION_VECTORS, Change, DataFile, TableHead
 from quikapp_ml.errors import InvalidInput
+from quikapp_ml.stores.lake.delta_folders import CHANGE_FEED
 
 CAPABILITIES = "delta-sharing-capabilities"
 PARQUET = "parquet"

@@ -7,17 +7,10 @@ from sqlglot import exp
 from quikapp_ml.serving.sql.errors import SqlError
 from quikapp_ml.stores.lake.delta_folders import append_delta, delta_facts, empty_rows
 
-CHANGE_FEED = "delta.enableChangeDataFeed"
-
 
 def is_append(tree: exp.Expr) -> bool:
     """Whether a statement adds rows to a table and does nothing else."""
     return isinstance(tree, exp.Insert) and not tree.args.get("overwrite") and tree.expression is not None
-
-
-def feeds_changes(uri: str) -> bool:
-    """Whether the table at this place tells its changes."""
-    return delta_facts(uri).properties.get(CHANGE_FEED, "").lower() == "true"
 
 
 def append_rows(uri: str, rows: pa.Table, columns: list[str]) -> None:

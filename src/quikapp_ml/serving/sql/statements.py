@@ -14,7 +14,7 @@ from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.sql import definitions, granting, showing
 from quikapp_ml.serving.sql.answers import NOTHING, Answer
-from quikapp_ml.serving.sql.appending import append_rows, feeds_changes, is_append
+from quikapp_ml.serving.sql.appending import append_rows, is_append
 from quikapp_ml.serving.sql.asked import EngineSession, Statement
 from quikapp_ml.serving.sql.errors import in_sql_words, unsupported
 from quikapp_ml.serving.sql.parameters import bind
@@ -22,6 +22,7 @@ from quikapp_ml.serving.sql.planning import Planner, parsed
 from quikapp_ml.serving.sql.session import SqlSession
 from quikapp_ml.serving.sql.tables import add_columns, make_table, make_view, read_definition
 from quikapp_ml.serving.sql.words import DIALECT, WordReader, tokens_of
+from quikapp_ml.stores.lake.delta_folders import delta_facts, feeds_changes
 
 Command = Callable[[UnityCatalog, CallerAccess, SqlSession, WordReader], pa.Table]
 
@@ -155,7 +156,7 @@ class _Work:
         columns = [each.name for each in told.expressions] if isinstance(told, exp.Schema) else []
         plan = self._planner().change(tree, target, *privileges)
         place = plan.tables[target.name]
-        if source is not None and feeds_changes(place):
+        if source is not None and feeds_changes(delta_facts(place).properties):
             append_rows(place, self._rows(source, None), columns)
             return NOTHING
         text = plan.text.replace("MERGE INTO", f"MERGE {_EVOLUTION} INTO", 1) if evolves else plan.text

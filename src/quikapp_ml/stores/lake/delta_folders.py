@@ -50,6 +50,14 @@ class HistoryEntry:
     engine: str
 
 
+CHANGE_FEED = "delta.enableChangeDataFeed"
+
+
+def feeds_changes(properties: Mapping[str, str]) -> bool:
+    """Whether a table with these properties tells its changes."""
+    return properties.get(CHANGE_FEED, "").lower() == "true"
+
+
 def create_delta(uri: str, facts: DeltaFacts, rows: pa.Table | None = None) -> DeltaFacts:
     """Make a table, empty or with its rows, in one commit.
 
