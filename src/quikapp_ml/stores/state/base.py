@@ -13,6 +13,7 @@ from quikapp_ml.stores.state.experiments import ExperimentRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.monitors import MonitorRecords
+from quikapp_ml.stores.state.rollouts import RolloutRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -159,6 +160,11 @@ class ControlState(ABC):
     @abstractmethod
     def experiments(self) -> ExperimentRecords:
         """Experiments and their changes."""
+
+    @property
+    @abstractmethod
+    def rollouts(self) -> RolloutRecords:
+        """Rollouts and their steps."""
 
     @property
     @abstractmethod

@@ -18,9 +18,11 @@ from quikapp_ml.stores.state.memory_experiments import MemoryExperimentRecords
 from quikapp_ml.stores.state.memory_jobs import MemoryJobDefinitions
 from quikapp_ml.stores.state.memory_moderation import memory_moderation
 from quikapp_ml.stores.state.memory_monitors import MemoryMonitorRecords
+from quikapp_ml.stores.state.memory_rollouts import MemoryRolloutRecords
 from quikapp_ml.stores.state.memory_shares import MemoryRecipients, MemoryShares
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.monitors import MonitorRecords
+from quikapp_ml.stores.state.rollouts import RolloutRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -100,6 +102,7 @@ class MemoryControlState(ControlState):
         self._shares = MemoryShares(self._recipients)
         self._moderation = memory_moderation()
         self._experiments = MemoryExperimentRecords()
+        self._rollouts = MemoryRolloutRecords()
         self._catalog = MemoryCatalogRecords()
         self._principals = MemoryPrincipals()
 
@@ -157,6 +160,11 @@ class MemoryControlState(ControlState):
     def experiments(self) -> ExperimentRecords:
         """Experiments in memory."""
         return self._experiments
+
+    @property
+    def rollouts(self) -> RolloutRecords:
+        """Rollouts in memory."""
+        return self._rollouts
 
     @property
     def moderation(self) -> ModerationRecords:

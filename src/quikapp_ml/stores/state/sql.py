@@ -16,6 +16,7 @@ from quikapp_ml.stores.state.experiments import ExperimentRecords
 from quikapp_ml.stores.state.jobs import JobDefinitions
 from quikapp_ml.stores.state.moderation import ModerationRecords
 from quikapp_ml.stores.state.monitors import MonitorRecords
+from quikapp_ml.stores.state.rollouts import RolloutRecords
 from quikapp_ml.stores.state.shares import Recipients, Shares
 from quikapp_ml.stores.state.sql_access import SqlAuditLog, SqlTokens
 from quikapp_ml.stores.state.sql_catalog import SqlCatalogRecords, SqlPrincipals
@@ -24,6 +25,7 @@ from quikapp_ml.stores.state.sql_experiments import SqlExperimentRecords
 from quikapp_ml.stores.state.sql_jobs import SqlJobDefinitions
 from quikapp_ml.stores.state.sql_moderation import sql_moderation
 from quikapp_ml.stores.state.sql_monitors import SqlMonitorRecords
+from quikapp_ml.stores.state.sql_rollouts import SqlRolloutRecords
 from quikapp_ml.stores.state.sql_shares import SqlRecipients, SqlShares
 from quikapp_ml.stores.state.tokens import Tokens
 
@@ -137,6 +139,7 @@ class SqlControlState(ControlState):
         self._shares = SqlShares(self._engine)
         self._moderation = sql_moderation(self._engine)
         self._experiments = SqlExperimentRecords(self._engine)
+        self._rollouts = SqlRolloutRecords(self._engine)
         self._recipients = SqlRecipients(self._engine)
         self._catalog = SqlCatalogRecords(self._engine)
         self._principals = SqlPrincipals(self._engine)
@@ -195,6 +198,11 @@ class SqlControlState(ControlState):
     def experiments(self) -> ExperimentRecords:
         """Experiments in the database."""
         return self._experiments
+
+    @property
+    def rollouts(self) -> RolloutRecords:
+        """Rollouts in the database."""
+        return self._rollouts
 
     @property
     def moderation(self) -> ModerationRecords:
