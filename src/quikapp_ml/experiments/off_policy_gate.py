@@ -8,12 +8,13 @@ not known of: so what brings new items is judged too low, never too high.
 """
 
 from dataclasses import dataclass
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quikapp_ml.experiments.effects import Effect
-from quikapp_ml.experiments.off_policy import Log, OffPolicy, doubly_robust, ips, snips
+from quikapp_ml.experiments.off_policy import Log, OffPolicy, ips
 from quikapp_ml.experiments.rollout import Evidence
 
 CLIP = 10.0
@@ -40,27 +41,30 @@ class Shown:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Clicks a shown item: as they were, of the challenger by three estimators, and what it changes."""
+    """Clicks a shown item: as they were, of the challenger by IPS, and what it changes in a decision.
+
+    The ranks of then were not drawn, the looks were. So weights need not be 1 on average, which SNIPS rests on, and a
+    doubly robust estimate is the same as IPS: what a model of rewards adds at one place it takes away at the other.
+    """
 
     before: float
     ips: OffPolicy
-    snips: OffPolicy
-    doubly_robust: OffPolicy
     change: Effect
-    """By the doubly robust one, item by item, so that what both have in common is no noise."""
+    """Clicks of a decision, by IPS, decision by decision, so that what both have in common is no noise."""
+    clicks_before: float
+    """Of a decision."""
 
 
 def estimated(shown: Shown) -> Estimates:
-    """All of it. The model of rewards is how often an item at a rank is clicked, by the other half of the decisions."""
+    """All of it."""
     log = shown.log
-    at_rank, at_challenger_rank = np.zeros(shown.rank.size), np.zeros(shown.rank.size)
-    half = shown.decision % 2 == 0
-    for part in (half, ~half):
-        rates = _rates(shown.rank[~part], shown.clicked[~part], int(max(shown.rank.max(), shown.challenger_rank.max())))
-        at_rank[part], at_challenger_rank[part] = rates[shown.rank[part]], rates[shown.challenger_rank[part]]
-    changed = doubly_robust(log, at_rank, at_challenger_rank - shown.clicked).value
-    before = float(shown.clicked.mean())
-    return Estimates(before, ips(log), snips(log), doubly_robust(log, at_rank, at_challenger_rank), changed)
+    weights, _ = log.weights()
+    _, codes = np.unique(shown.decision, return_inverse=True)
+    changes = np.bincount(codes, (weights - 1) * shown.clicked)
+    error = float(changes.std(ddof=1)) / sqrt(changes.size) if changes.size > 1 else inf
+    clicks = float(shown.clicked.sum()) / changes.size
+    change = Effect(float(changes.mean()), error, changes.size)
+    return Estimates(float(shown.clicked.mean()), ips(log), change, clicks)
 
 
 def gate_evidence(shown: Shown | None, least_effective: int, at_most: float) -> Evidence:
@@ -68,14 +72,15 @@ def gate_evidence(shown: Shown | None, least_effective: int, at_most: float) -> 
     if shown is None or shown.rank.size < 2 or not shown.clicked.any():
         return Evidence(unclear="there are no decisions with clicks to judge it by yet")
     found = estimated(shown)
-    size, clicks = found.doubly_robust.effective_sample_size, int(shown.clicked.sum())
+    size, clicks = found.ips.effective_sample_size, int(shown.clicked.sum())
     change, low, high = (
-        (found.change.estimate + sign * CONFIDENT * found.change.standard_error) / found.before for sign in (0, -1, 1)
+        (found.change.estimate + sign * CONFIDENT * found.change.standard_error) / found.clicks_before
+        for sign in (0, -1, 1)
     )
     numbers = {
-        "before": found.before, "ips": found.ips.value.estimate, "snips": found.snips.value.estimate,
-        "doubly_robust": found.doubly_robust.value.estimate, "change": change, "low": low, "high": high,
-        "effective_sample_size": size, "clipped_share": found.doubly_robust.clipped_share, "clicks": clicks,
+        "before": found.before, "ips": found.ips.value.estimate, "change": change,
+        "low": low, "high": high, "effective_sample_size": size, "clipped_share": found.ips.clipped_share,
+        "clicks": clicks,
     }  # fmt: skip
     told = (
         f"by {clicks:,} clicks of the past its order changes clicks by {change:+.0%} ({low:+.0%} to {high:+.0%}; "
@@ -89,10 +94,3 @@ def gate_evidence(shown: Shown | None, least_effective: int, at_most: float) -> 
     if high < -at_most:
         return Evidence(f"{told}: surely by more than {-at_most:.0%}", numbers=numbers)
     return Evidence(told=told, numbers=numbers)
-
-
-def _rates(rank: NDArray[np.int64], clicked: NDArray[np.bool_], longest: int) -> NDArray[np.float64]:
-    """Clicks at each rank; none at rank 0, where nothing is shown."""
-    shown = np.bincount(rank, minlength=longest + 1)
-    rates: NDArray[np.float64] = np.bincount(rank, clicked, longest + 1) / np.maximum(shown, 1)
-    return rates
