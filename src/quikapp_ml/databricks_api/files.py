@@ -1,8 +1,10 @@
 """The workspace's Files API over folders: of runs and models, of volumes. No path leaves the folder that it names."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
@@ -32,6 +34,8 @@ class FileTree:
     """The folder that a request names; the flag says whether it is to be written to."""
     uploads_of: Callable[[Request, Path], Path]
     """The folder in which the upload of a file waits."""
+    changing: Callable[[Request], AbstractContextManager[Any]] = lambda _request: nullcontext()
+    """Held from the last look at whether a file may change until it has."""
 
     def path(self, request: Request, *, writes: bool = False) -> Path:
         """What a request names, in its folder."""
@@ -39,15 +43,13 @@ class FileTree:
 
     async def files_put(self, request: Request) -> Response:
         """Keep a file: whole, or not at all."""
-        path = await run_in_threadpool(self.path, request, writes=True)
-        if request.query_params.get("overwrite", "true").lower() == "false" and path.exists():
-            raise AlreadyExists(f"{_asked(request)} exists already")
+        path = await run_in_threadpool(self._path_to_write, request)
         unfinished = await run_in_threadpool(_unfinished, self.uploads_of(request, path))
         try:
             with unfinished.open("xb") as out:
                 async for part in request.stream():
                     await run_in_threadpool(out.write, part)
-            await run_in_threadpool(_settle, unfinished, path)
+            await run_in_threadpool(self._keep, request, unfinished)
         finally:
             unfinished.unlink(missing_ok=True)
         return Response(status_code=204)
@@ -66,10 +68,7 @@ class FileTree:
 
     async def files_delete(self, request: Request) -> Response:
         """Remove a file."""
-        path = await run_in_threadpool(self.path, request, writes=True)
-        if not path.is_file():
-            raise NotFound(f"{_asked(request)} does not exist or is no file")
-        path.unlink()
+        await run_in_threadpool(self._remove, request)
         return Response(status_code=204)
 
     async def directories_put(self, request: Request) -> Response:
@@ -103,6 +102,26 @@ class FileTree:
         except OSError:
             raise Conflict(f"{_asked(request)} is not empty") from None
         return Response(status_code=204)
+
+    def _path_to_write(self, request: Request) -> Path:
+        path = self.path(request, writes=True)
+        if request.query_params.get("overwrite", "true").lower() == "false" and path.exists():
+            raise AlreadyExists(f"{_asked(request)} exists already")
+        return path
+
+    def _keep(self, request: Request, unfinished: Path) -> None:
+        """Put an upload in its place, if it may still be there: its folder may have been closed meanwhile."""
+        sync_path(unfinished)
+        with self.changing(request):
+            path = self._path_to_write(request)
+            _settle(unfinished, path)
+
+    def _remove(self, request: Request) -> None:
+        with self.changing(request):
+            path = self.path(request, writes=True)
+            if not path.is_file():
+                raise NotFound(f"{_asked(request)} does not exist or is no file")
+            path.unlink()
 
     def routes(self, templates: Sequence[str]) -> WorkspaceRoutes:
         """Routes over the folders that the path templates name."""
@@ -147,7 +166,6 @@ def _unfinished(folder: Path) -> Path:
 def _settle(unfinished: Path, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sync_path(unfinished)
         unfinished.replace(path)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         raise Conflict(f"{path.name} is a folder, or is below a file") from None

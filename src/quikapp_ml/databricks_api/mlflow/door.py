@@ -62,7 +62,7 @@ def folder_of(request: Request, *, writes: bool) -> Path:
         name = ".".join(given[part] for part in ("catalog", "schema", "model"))
         return version_folder(stores, name, given["version"], writes=writes)
     if given["kind"] == "Runs":
-        find = partial(stores.run_files, given["experiment"], given["item"])
+        find = partial(stores.run_files, given["experiment"], given["item"], writes=writes)
     elif given["kind"] == "LoggedModels":
         find = partial(stores.logged_model_folder, given["experiment"], given["item"], writes=writes)
     else:

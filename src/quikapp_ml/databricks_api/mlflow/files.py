@@ -1,6 +1,7 @@
 """Artefacts of runs, logged models and registered versions, by the workspace's Files API."""
 
 from pathlib import Path
+from threading import Lock
 
 from starlette.requests import Request
 
@@ -24,4 +25,9 @@ def _uploads(request: Request, _path: Path) -> Path:
     return root / ".uploads"
 
 
-ROUTES = FileTree(_folder, _uploads).routes((TRACKING, VERSION))
+def _changing(request: Request) -> Lock:
+    changing: Lock = stores_of(request).changing
+    return changing
+
+
+ROUTES = FileTree(_folder, _uploads, _changing).routes((TRACKING, VERSION))

@@ -30,11 +30,11 @@ def _get(stores: Stores, asked: Any) -> Any:
 
 def _finalize(stores: Stores, asked: Any) -> Any:
     status = LoggedModelStatus.from_int(asked.status)
-    if stores.tracking.get_logged_model(asked.model_id).status == LoggedModelStatus.READY != status:
-        raise Conflict(f"logged model {asked.model_id} is ready, and stays so: others may load it")
-    return pb.FinalizeLoggedModel.Response(
-        model=stores.tracking.finalize_logged_model(asked.model_id, status).to_proto()
-    )
+    with stores.changing:
+        if stores.tracking.get_logged_model(asked.model_id).status == LoggedModelStatus.READY != status:
+            raise Conflict(f"logged model {asked.model_id} is ready, and stays so: others may load it")
+        finished = stores.tracking.finalize_logged_model(asked.model_id, status)
+    return pb.FinalizeLoggedModel.Response(model=finished.to_proto())
 
 
 def _delete(stores: Stores, asked: Any) -> Any:

@@ -73,7 +73,8 @@ def _by_alias(stores: Stores, asked: Any) -> Any:
 
 
 def _create_version(stores: Stores, asked: Any) -> Any:
-    return _made_version(stores, asked, stores.kept_uri(asked.source))
+    stores.models.get_registered_model(asked.name)  # before its files are copied
+    return _made_version(stores, asked, stores.files_of_version(asked.source))
 
 
 def create_version_to_fill(stores: Stores, asked: Any) -> Any:

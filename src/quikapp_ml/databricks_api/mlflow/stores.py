@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlparse
 from uuid import uuid4
@@ -11,12 +12,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking._model_registry.utils import _get_store as open_model_registry
 from mlflow.tracking._tracking_service.utils import _get_store as open_tracking
 
-from quikapp_ml.databricks_api.mlflow import artifact_uris
+from quikapp_ml.databricks_api.mlflow import artifact_uris, version_copies
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.registry.mlflow import known_warnings_ignored, prepare_sqlite
 
 VERSIONS = "versions"
-"""Folder of what comes by the registry of Unity Catalog, whose clients copy the files for each version."""
+"""Folder of the files that registered versions have of their own."""
 
 
 class Stores:
@@ -28,6 +29,8 @@ class Stores:
 
     def __init__(self, tracking_uri: str, artifact_root: Path) -> None:
         self.root = artifact_root.absolute()
+        self.changing = Lock()
+        """Held while files change, and while they are closed to changes: one of the two comes first."""
         with known_warnings_ignored():
             if tracking_uri.startswith("sqlite:"):
                 prepare_sqlite(tracking_uri, self.root)
@@ -44,11 +47,19 @@ class Stores:
         model = self.tracking.get_logged_model(model_id)
         if writes and model.status == LoggedModelStatus.READY:  # versions that others load may stand on it
             raise Conflict(f"logged model {model_id} is ready: its files do not change any more")
+        if writes:
+            self._check_nothing_stands_on(model_id, f"logged model {model_id}")
         return self._folder(model.experiment_id, experiment_id, model.artifact_location, f"logged model {model_id}")
 
-    def run_files(self, experiment_id: str, run_id: str) -> Path:
-        """The folder of a run whose only child is the folder of its artefacts, as a workspace has it."""
-        return self.run_folder(experiment_id, run_id).parent
+    def run_files(self, experiment_id: str, run_id: str, *, writes: bool = False) -> Path:
+        """The folder of a run whose only child is the folder of its artefacts, as a workspace has it.
+
+        Raises NotFound; Conflict when they are not to change, for a version that came past this service stands on them.
+        """
+        folder = self.run_folder(experiment_id, run_id).parent
+        if writes:
+            self._check_nothing_stands_on(run_id, f"run {run_id}")
+        return folder
 
     def version_folder(self, name: str, version: str, *, writes: bool = False) -> Path:
         """Where the files of a registered version are. Raises NotFound; Conflict when it is whole and not to change."""
@@ -66,7 +77,8 @@ class Stores:
 
     def finish_version(self, name: str, version: str) -> None:
         """Let nobody change the files of a version any more."""
-        _mark(self.version_folder(name, version)).unlink(missing_ok=True)
+        with self.changing:
+            _mark(self.version_folder(name, version)).unlink(missing_ok=True)
 
     def is_unfinished(self, folder: Path) -> bool:
         """Whether the files of a version are still on their way."""
@@ -79,8 +91,12 @@ class Stores:
             raise NotFound("the files of this run or model are not kept by this service")
         return folder
 
-    def kept_uri(self, shown: str) -> str:
-        """The URI behind one that clients are told; raises InvalidInput for any other: it might name any file."""
+    def files_of_version(self, shown: str) -> str:
+        """URI of the files that a new version will have, from where a client says that they are.
+
+        They never change: they are those of a logged model that is ready, or a copy. Raises InvalidInput for any place
+        but a run or a logged model: it might name any file.
+        """
         place = artifact_uris.parse(shown)
         if place is None:
             raise InvalidInput(f"source must be below {artifact_uris.ROOT}, given: {shown[:200]!r}")
@@ -89,13 +105,15 @@ class Stores:
         below = (own / place.rest).resolve()
         if not below.is_relative_to(own):  # beside it are the files of models that were granted to others
             raise InvalidInput(f"source {shown[:200]!r} leads out of the folder of its run or model")
-        return below.as_uri()
+        if place.kind == artifact_uris.LOGGED_MODEL and self._is_ready(place.item_id):
+            return below.as_uri()
+        return version_copies.copy(below, self.root / VERSIONS, shown).as_uri()
 
     def shown_source(self, kept: str) -> str:
         """What clients are told instead of where the files of a registered version are."""
         kind, item_id, rest = artifact_uris.split_kept(kept)
         if not kind:
-            return "" if kept.startswith("file:") else kept
+            return self._copied_from(kept) if kept.startswith("file:") else kept
         find: Callable[[str], Any] = self.tracking.get_logged_model
         if kind == artifact_uris.RUN:
             find = self._run_info
@@ -104,6 +122,22 @@ class Stores:
         except MlflowException:  # the run is gone; its version is not
             experiment_id = "0"
         return artifact_uris.shown(kind, experiment_id, item_id) + rest
+
+    def _copied_from(self, kept: str) -> str:
+        folder = self.below_root(kept)
+        return version_copies.copied_from(folder) if folder.parent == self.root.resolve() / VERSIONS else ""
+
+    def _is_ready(self, model_id: str) -> bool:
+        return bool(self.tracking.get_logged_model(model_id).status == LoggedModelStatus.READY)
+
+    def _check_nothing_stands_on(self, item_id: str, what: str) -> None:
+        """Versions made by another door (an MLflow of this machine, an earlier release) may have no copy."""
+        for stands in (f"source_path LIKE '%/{item_id}/artifacts%'", f"source_path = 'models:/{item_id}'"):
+            found = self.models.search_model_versions(filter_string=stands, max_results=1)
+            if found:
+                raise Conflict(
+                    f"version {found[0].version} of {found[0].name} stands on {what}: its files do not change any more"
+                )
 
     def _run_info(self, run_id: str) -> Any:
         return self.tracking.get_run(run_id).info

@@ -32,6 +32,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ask, Path]
             return client.request(method, path if path.startswith("/") else f"/api/2.0/{path}", headers=headers, **more)
 
         cast(Any, ask).service = service
+        cast(Any, ask).app = client.app
         yield ask, home
 
 

@@ -1,9 +1,11 @@
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow import MlflowClient
 
 from quikapp_ml.databricks_api.files import below
 from quikapp_ml.errors import InvalidInput
@@ -113,3 +115,73 @@ def test_the_files_of_a_logged_model_that_is_ready_do_not_change(ask: Ask) -> No
 def test_longer_paths_than_disks_have_are_bad_input(rest: str) -> None:
     with pytest.raises(InvalidInput, match="bytes at most"):
         below(Path("/tmp"), rest)
+
+
+def registered(ask: Ask, name: str) -> tuple[str, dict[str, Any]]:
+    """The path of a run with a file, and a version of a model that was made of it."""
+    experiment, root = run_root(ask, f"runs of {name}")
+    assert ask("PUT", f"fs/files/{root}/model/code.py", content=b"good").status_code == 204
+    source = f"dbfs:/databricks/mlflow-tracking/{experiment}/{root.split('/')[-2]}/artifacts/model"
+    ask("POST", "mlflow/registered-models/create", json={"name": name})
+    made = ask("POST", "mlflow/model-versions/create", json={"name": name, "source": source})
+    version: dict[str, Any] = made.json()["model_version"]
+    assert version["source"] == source and version["status"] == "READY"
+    return root, version
+
+
+def test_what_is_uploaded_after_a_registration_is_in_no_version(ask: Ask, home: Path) -> None:
+    root, version = registered(ask, "of-a-run")
+    assert ask("PUT", f"fs/files/{root}/model/code.py", content=b"bad").status_code == 204
+    assert ask("PUT", f"fs/files/{root}/model/more.py", content=b"bad").status_code == 204
+    assert ask("DELETE", f"fs/files/{root}/model/code.py").status_code == 204
+    given = {"name": version["name"], "version": version["version"]}
+    (told,) = ask("GET", "mlflow/model-versions/list-artifacts", params={**given, "path": ""}).json()["files"]
+    assert told["path"] == "code.py"
+    assert ask("GET", "mlflow/model-versions/files", params={**given, "path": "code.py"}).content == b"good"
+    fetched = ask.service.registry.fetch_artefact(version["name"], 1, home / "of-a-run")
+    assert {each.name: each.read_bytes() for each in fetched.iterdir()} == {"code.py": b"good"}
+
+
+def test_a_run_that_a_version_stands_on_without_a_copy_does_not_change(ask: Ask, home: Path) -> None:
+    root, _ = registered(ask, "by-another-door")
+    own = next(home.glob(f"mlartifacts/*/{root.split('/')[-2]}/artifacts"))
+    MlflowClient(f"sqlite:///{home / 'mlflow.db'}").create_model_version("by-another-door", (own / "model").as_uri())
+    for method in ("PUT", "DELETE"):
+        refused = ask(method, f"fs/files/{root}/model/code.py", content=b"bad")
+        assert refused.status_code == 409 and "version 2 of by-another-door" in refused.json()["message"]
+    assert (own / "model" / "code.py").read_bytes() == b"good"
+
+
+def test_a_version_has_no_files_that_links_lead_to(ask: Ask, home: Path) -> None:
+    (home / "secret.txt").write_text("secret")
+    experiment, root = run_root(ask, "links")
+    assert ask("PUT", f"fs/files/{root}/a.txt", content=b"x").status_code == 204
+    run_id = root.split("/")[-2]
+    (next(home.glob(f"mlartifacts/*/{run_id}/artifacts")) / "link").symlink_to(home / "secret.txt")
+    ask("POST", "mlflow/registered-models/create", json={"name": "linked"})
+    source = f"dbfs:/databricks/mlflow-tracking/{experiment}/{run_id}/artifacts"
+    assert ask("POST", "mlflow/model-versions/create", json={"name": "linked", "source": source}).is_success
+    given = {"name": "linked", "version": "1", "path": ""}
+    (told,) = ask("GET", "mlflow/model-versions/list-artifacts", params=given).json()["files"]
+    assert told["path"] == "a.txt"
+
+
+async def slow_body(meanwhile: Callable[[], object]) -> AsyncIterator[bytes]:
+    """A body whose second part is sent after something else was done."""
+    yield b"bad"
+    meanwhile()
+    yield b"!"
+
+
+@pytest.mark.parametrize("overwritten", [True, False])
+def test_an_upload_that_was_begun_before_a_version_was_finished_comes_too_late(ask: Ask, overwritten: bool) -> None:
+    unity, name = "mlflow/unity-catalog", f"quikapp_ml.models.slow_{overwritten}".lower()
+    ask("POST", f"{unity}/registered-models/create", json={"name": name})
+    ask("POST", f"{unity}/model-versions/create", json={"name": name, "source": "anywhere"})
+    file = f"fs/files/Models/{name.replace('.', '/')}/1/code.py"
+    if overwritten:
+        assert ask("PUT", file, content=b"good").status_code == 204
+    stores = ask.app.state.mlflow_stores
+    late = ask("PUT", file, content=slow_body(lambda: stores.finish_version(name, "1")))
+    assert late.status_code == 409
+    assert ask("GET", file).content == b"good" if overwritten else ask("GET", file).status_code == 404
