@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import inf
+from math import inf, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +110,18 @@ def sample_ratio(task: Task) -> dict[str, Any]:
     median = float(np.median(mismatched))
     return {
         "found": rate(int((mismatched < inf).sum()), task.runs),
+        "found_by_120000": rate(int((mismatched <= 120_000).sum()), task.runs),
+        "found_by_a_test_that_looks_once": {units: round(fixed_power(units), 4) for units in (120_000, 200_000)},
         "found_at_median": median if median < inf else None,
         "found_at_in_exact_proportion": None if even is None else int(even),
         "false_alarms": rate(fair, task.runs),
     }
+
+
+def fixed_power(units: int, level: float = 0.01) -> float:
+    """How often the best test of one look, at so many units, finds 50 : 51; looking more often is no better."""
+    bound, expected = stats.norm.isf(level / 2), (51 / 101 - 0.5) * 2 * sqrt(units)
+    return float(stats.norm.sf(bound - expected) + stats.norm.cdf(-bound - expected))
 
 
 def divided(units: int) -> tuple[int, int]:

@@ -6,9 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from quikapp_ml.experiments.sample_ratio import LEVEL
+
 Role = Literal["deciding", "secondary", "guardrail", "watched"]
 
-MISMATCH = 0.01
+MISMATCH = LEVEL
 """Below it, no other number of the experiment is to be believed."""
 
 
