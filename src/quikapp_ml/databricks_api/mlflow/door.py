@@ -13,6 +13,7 @@ from starlette.responses import Response
 from quikapp_ml.databricks_api.requests import caller_of, read_body
 from quikapp_ml.databricks_api.routing import Handler
 from quikapp_ml.errors import FeatureDisabled, NotFound
+from quikapp_ml.serving.access import Caller
 from quikapp_ml.stores.registry.late_import import import_late
 
 PACKAGE = "quikapp_ml.databricks_api.mlflow"
@@ -38,7 +39,7 @@ def operation(module: str, name: str) -> Handler:
     async def handle(request: Request) -> Response:
         given: dict[str, Any] = {**await read_body(request), **request.path_params}
         query = {key: request.query_params.getlist(key) for key in request.query_params}
-        caller = caller_of(request).name
+        caller = caller_of(request)
         text = await run_in_threadpool(_answer, request, (module, name), (given, query, caller))
         return Response(text, media_type="application/json")
 
@@ -46,7 +47,7 @@ def operation(module: str, name: str) -> Handler:
     return handle
 
 
-def _answer(request: Request, where: tuple[str, str], asked: tuple[Any, Any, str]) -> bytes:
+def _answer(request: Request, where: tuple[str, str], asked: tuple[Any, Any, Caller]) -> bytes:
     stores = stores_of(request)
     module, name = where
     operations = import_late(f"{PACKAGE}.operations")
@@ -61,13 +62,15 @@ def folder_of(request: Request, *, writes: bool) -> Path:
     if "version" in given:
         name = ".".join(given[part] for part in ("catalog", "schema", "model"))
         return version_folder(stores, name, given["version"], writes=writes)
-    if given["kind"] == "Runs":
-        find = partial(stores.run_files, given["experiment"], given["item"], writes=writes)
-    elif given["kind"] == "LoggedModels":
-        find = partial(stores.logged_model_folder, given["experiment"], given["item"], writes=writes)
-    else:
+    find, check = {
+        "Runs": (stores.run_files, "check_run_id"), "LoggedModels": (stores.logged_model_folder, "check_model_id"),
+    }.get(given["kind"], (None, ""))  # fmt: skip
+    if find is None:
         raise NotFound(f"there is no folder {given['kind'][:80]!r} in an experiment: Runs and LoggedModels are")
-    return cast(Path, operations.in_our_words(find))
+    if writes:
+        owns = getattr(import_late(f"{PACKAGE}.owners"), check)
+        operations.in_our_words(partial(owns, stores, given["item"], caller_of(request)))
+    return cast(Path, operations.in_our_words(partial(find, given["experiment"], given["item"], writes=writes)))
 
 
 def version_folder(stores: Any, name: str, version: str, *, writes: bool = False) -> Path:

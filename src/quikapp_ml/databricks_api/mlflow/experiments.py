@@ -8,6 +8,7 @@ from mlflow.protos import service_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
 from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, page_into, search_arguments
+from quikapp_ml.databricks_api.mlflow.owners import check_experiment
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import FeatureDisabled, NotFound
 
@@ -73,13 +74,13 @@ def _shown(body: dict[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "create_experiment": Operation(pb.CreateExperiment, _create),
+    "create_experiment": Operation(pb.CreateExperiment, _create, is_owned=True),
     "get_experiment": Operation(pb.GetExperiment, _get, _shown),
     "get_experiment_by_name": Operation(pb.GetExperimentByName, _get_by_name, _shown),
     "search_experiments": Operation(pb.SearchExperiments, _search, _shown),
-    "update_experiment": Operation(pb.UpdateExperiment, _update),
-    "delete_experiment": Operation(pb.DeleteExperiment, _delete),
-    "restore_experiment": Operation(pb.RestoreExperiment, _restore),
-    "set_experiment_tag": Operation(pb.SetExperimentTag, _set_tag),
-    "delete_experiment_tag": Operation(pb.DeleteExperimentTag, _delete_tag),
+    "update_experiment": Operation(pb.UpdateExperiment, _update, check=check_experiment),
+    "delete_experiment": Operation(pb.DeleteExperiment, _delete, check=check_experiment),
+    "restore_experiment": Operation(pb.RestoreExperiment, _restore, check=check_experiment),
+    "set_experiment_tag": Operation(pb.SetExperimentTag, _set_tag, check=check_experiment),
+    "delete_experiment_tag": Operation(pb.DeleteExperimentTag, _delete_tag, check=check_experiment),
 }

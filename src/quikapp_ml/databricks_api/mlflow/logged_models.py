@@ -8,6 +8,7 @@ from mlflow.protos import service_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
 from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, page_into
+from quikapp_ml.databricks_api.mlflow.owners import check_logged_model
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import Conflict
 
@@ -84,12 +85,12 @@ def _shown(body: dict[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "create_logged_model": Operation(pb.CreateLoggedModel, _create, _shown),
+    "create_logged_model": Operation(pb.CreateLoggedModel, _create, _shown, is_owned=True),
     "get_logged_model": Operation(pb.GetLoggedModel, _get, _shown),
-    "finalize_logged_model": Operation(pb.FinalizeLoggedModel, _finalize, _shown),
-    "delete_logged_model": Operation(pb.DeleteLoggedModel, _delete),
+    "finalize_logged_model": Operation(pb.FinalizeLoggedModel, _finalize, _shown, check_logged_model),
+    "delete_logged_model": Operation(pb.DeleteLoggedModel, _delete, check=check_logged_model),
     "search_logged_models": Operation(pb.SearchLoggedModels, _search, _shown),
-    "log_logged_model_params": Operation(pb.LogLoggedModelParamsRequest, _log_params),
-    "set_logged_model_tags": Operation(pb.SetLoggedModelTags, _set_tags),
-    "delete_logged_model_tag": Operation(pb.DeleteLoggedModelTag, _delete_tag),
+    "log_logged_model_params": Operation(pb.LogLoggedModelParamsRequest, _log_params, check=check_logged_model),
+    "set_logged_model_tags": Operation(pb.SetLoggedModelTags, _set_tags, check=check_logged_model),
+    "delete_logged_model_tag": Operation(pb.DeleteLoggedModelTag, _delete_tag, check=check_logged_model),
 }

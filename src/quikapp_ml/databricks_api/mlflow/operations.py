@@ -12,8 +12,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos import databricks_pb2
 from mlflow.utils.proto_json_utils import message_to_json, parse_dict
 
+from quikapp_ml.databricks_api.mlflow import owners
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound, QuikAppMLError, Unavailable
+from quikapp_ml.serving.access import Caller
 
 T = TypeVar("T")
 Do = Callable[[Stores, Any], Any]
@@ -41,13 +43,22 @@ class Operation:
     message: Any
     do: Do
     then: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
+    check: owners.Check = owners.anybody
+    """Whether the caller may."""
+    is_owned: bool = False
+    """Something is made that belongs to its maker."""
 
 
-def answer(operation: Operation, stores: Stores, given: Mapping[str, Any], query: Query, caller: str) -> dict[str, Any]:
+def answer(
+    operation: Operation, stores: Stores, given: Mapping[str, Any], query: Query, caller: Caller
+) -> dict[str, Any]:
     """Do an operation for a caller. Raises errors of ours."""
     asked = read_message(operation.message, given, query)
-    if "user_id" in asked.DESCRIPTOR.fields_by_name and not asked.user_id:
-        asked.user_id = caller
+    if operation.is_owned:
+        owners.sign(asked, caller)
+    else:
+        owners.check_tags(asked)
+    in_our_words(partial(operation.check, stores, asked, caller))
     try:
         done = in_our_words(partial(operation.do, stores, asked))
     except (ValueError, TypeError, KeyError, AttributeError):
