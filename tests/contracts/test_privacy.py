@@ -2,7 +2,8 @@
 
 Two tries to break it. A machine drives a small chat through random joins, leaves, privacy changes, archives, mutes,
 blocks and deletions, keeps its own simple book of who may see what, and checks every answer against the book. And
-every answer must be the same, byte for byte, as that of a chat in which the hidden things never happened.
+every answer must be the same, byte for byte, as that of a chat in which the hidden things never happened: neither what
+happened in channels that the asker never was in, nor what others did in those that the asker lost sight of.
 """
 
 import os
@@ -88,6 +89,9 @@ class PrivacyMachine(RuleBasedStateMachine):
         self.book = Book()
         self.n_messages = 0
         self.asker = PEOPLE[0]
+        self.lost_at: dict[tuple[str, str], int] = {}
+        """How many events there were when a person last did something in, or was able to look into, a channel."""
+        self.seen: set[tuple[str, str]] = set()
         for at, user_id in enumerate(PEOPLE):
             self.chat.people(user_id, team="red" if at % 2 else "blue")
 
@@ -209,12 +213,41 @@ class PrivacyMachine(RuleBasedStateMachine):
             if getattr(event, "channel_id", None) not in hidden:
                 other.apply(event)
         other.time = self.chat.time
-        items = [RankItem(item_id=one) for one in (*book.place, "none")]
+        assert self.answers(self.chat) == self.answers(other)
+
+    @invariant()
+    def what_others_do_out_of_sight_changes_no_byte(self) -> None:
+        book, asker = self.book, self.asker
+        self.note_what_is_seen()
+        other = Chat()
+        for at, event in enumerate(self.chat.log):
+            channel_id = str(getattr(event, "channel_id", ""))
+            is_out_of_sight = channel_id in CHANNELS and not book.may_see(asker, channel_id)
+            if not is_out_of_sight or at < self.lost_at.get((asker, channel_id), 0):
+                other.apply(event)
+        if len(other.log) < len(self.chat.log):
+            other.time = self.chat.time
+            assert self.answers(self.chat) == self.answers(other)
+
+    def note_what_is_seen(self) -> None:
+        n_events, newest = len(self.chat.log), self.chat.log[-1]
+        where = getattr(newest, "channel_id", None)
+        for user_id in PEOPLE:
+            for channel_id in CHANNELS:
+                is_doer = user_id == newest.user_id and where == channel_id
+                now_seen = self.book.may_see(user_id, channel_id)
+                if now_seen or is_doer or (user_id, channel_id) in self.seen:
+                    self.lost_at[user_id, channel_id] = n_events
+                (self.seen.add if now_seen else self.seen.discard)((user_id, channel_id))
+
+    def answers(self, chat: Chat) -> list[bytes]:
+        place = self.book.place
+        items = [RankItem(item_id=one) for one in (*place, "none")]
         items += [RankItem(item_id=one, item_type="channel") for one in CHANNELS]
         items += [RankItem(item_id=one, item_type="user") for one in PEOPLE]
-        items += [RankItem(item_id=f"with-{one}", channel_id=place) for one, place in list(book.place.items())[:3]]
-        placed = [RankItem(item_id=one, channel_id=place) for one, place in book.place.items()]
-        assert answers(self.chat, asker, items, placed) == answers(other, asker, items, placed)
+        items += [RankItem(item_id=f"with-{one}", channel_id=place) for one, place in list(place.items())[:3]]
+        placed = [RankItem(item_id=one, channel_id=place) for one, place in place.items()]
+        return answers(chat, self.asker, items, placed)
 
 
 MODEL = RecommendationModel.prior()

@@ -56,7 +56,7 @@ def person_features(view: Viewpoint, user_ids: Sequence[str], current_channel: s
         activity=places.activity(),
         presence=freshness(places.last_at, DAY),
         wrote_last=newest_first(places.last_at),
-        reaches_out=share_of_largest(_reach(view, user_ids)),
+        reaches_out=share_of_largest(view.reach(user_ids)),
         current_channel=[float(user_id in here) for user_id in user_ids],
         already_in_contact=[float(user_id in contacts) for user_id in user_ids],
     )
@@ -109,15 +109,6 @@ def _own_weights(view: Viewpoint) -> Floats:
 def _normalised(weights: Floats) -> Floats:
     total = weights.sum()
     return weights / total if total > 0 else weights
-
-
-def _reach(view: Viewpoint, user_ids: Sequence[str]) -> Floats:
-    """(n_people,): how much people turned to the asker."""
-    weights = {"replied_30d": 3.0, "reacted_30d": 1.0}  # not mentions: those may stand where the asker may not look
-    reach = np.zeros(len(user_ids))
-    turned = view.who_turned_to_the_person(user_ids)
-    reach[turned] = view.weighted("user_user_affinity", [(user_ids[at], view.user_id) for at in turned], weights)
-    return reach
 
 
 class _Places:

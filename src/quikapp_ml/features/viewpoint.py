@@ -17,6 +17,7 @@ import numpy as np
 
 from quikapp_ml.features.landscape import JOINED, LIVELY, Flags, Floats, Landscape, Rows
 from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.features.reach import Reach
 from quikapp_ml.features.workspace import Channel, MessageFacts, Person, Workspace
 
 MAX_COLLABORATORS = 50
@@ -220,9 +221,13 @@ class Viewpoint:
         """Everybody the person ever replied to, reacted to or mentioned."""
         return frozenset(self._features.partners("user_user_affinity", self.user_id))
 
-    def who_turned_to_the_person(self, user_ids: Sequence[str]) -> list[int]:
-        """Positions of those who ever replied to, reacted to or mentioned the person."""
-        return self._features.known("user_user_affinity", user_ids, self.user_id)
+    def reach(self, user_ids: Sequence[str]) -> Floats:
+        """(n_people,): how much people replied and reacted to the person, where the person may look."""
+        return self._reach.of(user_ids)
+
+    @cached_property
+    def _reach(self) -> Reach:
+        return Reach(self._workspace, self._features, self.user_id, self.now)
 
     @cached_property
     def collaborators(self) -> dict[str, float]:

@@ -205,9 +205,8 @@ def _writes(facts: Facts, user_id: str) -> Reason | None:
 
 
 def _reaches_out(facts: Facts, user_id: str) -> Reason | None:
-    keys = [(user_id, facts.view.user_id)]
-    n_towards = facts.view.weighted("user_user_affinity", keys, {"replied_30d": 1.0, "reacted_30d": 1.0})[0]
-    return Reason("contacts_you", "Has replied or reacted to your messages") if n_towards > 0 else None
+    is_turned = facts.view.reach([user_id])[0] > 0
+    return Reason("contacts_you", "Has replied or reacted to your messages") if is_turned else None
 
 
 def _in_current_channel(facts: Facts, user_id: str) -> Reason | None:
