@@ -192,7 +192,9 @@ class Service:
         settings = self.settings
         self.mlflow_ui = MlflowUi(settings.mlflow_uri, settings.home, lambda: not self._registering.is_alive())
         self._closing.callback(self.mlflow_ui.close)
-        self.monitors = MonitorHost(self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next)
+        self.monitors = MonitorHost(
+            self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next, self.unity.check_reads
+        )
         self.experiment_guard = ExperimentGuard(
             self.experiment_desk, lambda spec: self.experiment_reader.guarded(spec), self.experiments.follow
         )

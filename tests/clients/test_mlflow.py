@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from quikapp_ml.serving.local_token import local_user
 from support.running import Running
 
 DATABRICKS = {"MLFLOW_TRACKING_URI": "databricks"}
@@ -15,7 +16,8 @@ def told(client: Any) -> dict[str, Any]:
 
 def test_mlflow_makes_finds_changes_and_deletes_experiments(told: dict[str, Any]) -> None:
     is_same, location, tags = told["experiment"]
-    assert is_same and location.startswith("dbfs:/databricks/mlflow-tracking/") and tags == {"team": "search"}
+    assert is_same and location.startswith("dbfs:/databricks/mlflow-tracking/")
+    assert tags == {"team": "search", "mlflow.ownerEmail": local_user()}
     assert told["by_name"] == {"team": "search", "stage": "trial"}
     assert told["tags_left"] == {"team": "search"}
     assert told["found"] == ["/Users/ann/ranker"]

@@ -278,7 +278,9 @@ class FakeService:
             state.endpoints, MemoryRegistry(), cast(Any, self.models), cast(Any, None), settings.home / "endpoints"
         )
         lake = self.unity.securables.lake
-        self.monitors = MonitorHost(state.monitors, lake, lambda: open_compute(""), quartz_to_next)
+        self.monitors = MonitorHost(
+            state.monitors, lake, lambda: open_compute(""), quartz_to_next, self.unity.check_reads
+        )
         self.jobs = JobCatalog(Bundle(settings.home / "databricks.yml", "none", "local", {}), state.jobs)
         self.job_runs = BackgroundRuns(self.jobs, state.job_runs, settings.home / "runs", {})
         self.features = OnlineFeatures()

@@ -22,6 +22,9 @@ MANUAL, SCHEDULE = "MANUAL", "SCHEDULE"
 NextTime = Callable[[str, str, datetime], datetime]
 """Quartz expression, time zone and a moment → the first time after it. Raises InvalidInput."""
 
+MayRead = Callable[[str, str], None]
+"""Somebody's name and a table's. Raises PermissionDenied when they may not read it now."""
+
 _REFRESHES = "quikapp_ml.monitoring.refresh"
 """Imported by the first monitor: statistics and the parser of SQL cost memory."""
 
@@ -36,6 +39,7 @@ class Monitor:
 
     definition: MonitorDefinition
     creator: str
+    """Who made it or changed it last: it reads what they may read."""
     last_failure: str = ""
     """Why its last refresh failed; empty when it did not."""
 
@@ -44,12 +48,14 @@ class MonitorHost:
     """Monitors over the tables of a lake. Another process may keep the same records: the newest definition counts."""
 
     def __init__(
-        self, records: MonitorRecords, lake: Lake, open_compute: Callable[[], Compute], next_time: NextTime
-    ) -> None:
+        self, records: MonitorRecords, lake: Lake, open_compute: Callable[[], Compute], next_time: NextTime,
+        may_read: MayRead,
+    ) -> None:  # fmt: skip
         self._records = records
         self._lake = lake
         self._open_compute = open_compute
         self._next_time = next_time
+        self._may_read = may_read
         self._asked: queue.Queue[int | None] = queue.Queue()
         self._canceled: set[int] = set()
         self._closing = threading.Event()
@@ -85,10 +91,6 @@ class MonitorHost:
         self.refresh(definition.table)
         return self.get(definition.table)
 
-    def tables(self) -> list[str]:
-        """Full names of the tables that can be watched."""
-        return self._lake.names()
-
     def get(self, table: str) -> Monitor:
         """The monitor of a table. Raises NotFound without it."""
         return self._read(self._records.get(table))
@@ -97,11 +99,14 @@ class MonitorHost:
         """All monitors, by table."""
         return [self._read(record) for record in self._records.all()]
 
-    def update(self, definition: MonitorDefinition) -> Monitor:
-        """Watch the same table in another way from now on. Raises as `create` does, NotFound without a monitor."""
+    def update(self, definition: MonitorDefinition, changer: str) -> Monitor:
+        """Watch the same table in another way from now on, with the rights of who says so.
+
+        Raises as `create` does, NotFound without a monitor.
+        """
         record = self._records.get(definition.table)
         self._check(definition)
-        self._records.replace(replace(record, definition=_document(definition)))
+        self._records.replace(replace(record, creator=changer, definition=_document(definition)))
         self._make_tables(definition)
         return self.get(definition.table)
 
@@ -203,7 +208,7 @@ class MonitorHost:
         refresh = self._records.move_refresh(refresh_id, RefreshState.RUNNING)
         state, message = RefreshState.SUCCESS, ""
         try:
-            definition = self.get(refresh.table).definition
+            definition = self._still_allowed(self.get(refresh.table))
             refreshes = import_module(_REFRESHES)
             work = refreshes.Refresh(definition, self._lake, self._open_compute, datetime.now(UTC))
             if not work.run(lambda: self._closing.is_set() or refresh_id in self._canceled):
@@ -212,6 +217,13 @@ class MonitorHost:
             logger.exception("refresh %d of the monitor of %s has failed", refresh_id, refresh.table)
             state, message = RefreshState.FAILED, str(error)[:_MESSAGE_CHARACTERS]
         self._records.move_refresh(refresh_id, state, message, datetime.now(UTC))
+
+    def _still_allowed(self, monitor: Monitor) -> MonitorDefinition:
+        """What is to be looked at. Raises PermissionDenied when a grant was taken away since."""
+        definition = monitor.definition
+        for table in filter(None, (definition.table, definition.baseline)):
+            self._may_read(monitor.creator, table)
+        return definition
 
     def _keep_schedules(self) -> None:
         while not self._closing.wait(_POLL_SECONDS):

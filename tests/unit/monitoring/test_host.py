@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound, PermissionDenied
 from quikapp_ml.monitoring.definition import CronSchedule, Kind, MonitorDefinition
 from quikapp_ml.monitoring.host import MonitorHost
 from quikapp_ml.stores.lake import open_compute
@@ -30,12 +30,18 @@ def records() -> MonitorRecords:
     return MemoryControlState().monitors
 
 
+def may_read(who: str, table: str) -> None:
+    """Eve reads nothing of anybody's notes."""
+    if who == "eve" and table == NOTES.name:
+        raise PermissionDenied(f"{who} may not read {table}")
+
+
 @pytest.fixture
 def make_host(lake: Lake, records: MonitorRecords) -> Iterator[MakeHost]:
     made: list[MonitorHost] = []
 
     def make() -> MonitorHost:
-        made.append(MonitorHost(records, lake, lambda: open_compute(""), quartz_to_next))
+        made.append(MonitorHost(records, lake, lambda: open_compute(""), quartz_to_next, may_read))
         return made[-1]
 
     yield make
@@ -101,6 +107,21 @@ def test_a_refresh_that_fails_says_why_and_the_next_may_succeed(make_host: MakeH
     assert host.get(NOTES.name).last_failure == ""
 
 
+@pytest.mark.parametrize("definition", [NOTED, replace(SERIES, baseline=NOTES.name)])
+def test_a_refresh_reads_what_who_asked_for_it_may_still_read(
+    make_host: MakeHost, definition: MonitorDefinition, lake: Lake
+) -> None:
+    host = make_host()
+    host.start()
+    host.create(definition, "eve")
+    failed = ended(host, definition.table)
+    assert (failed.state, failed.message) == (RefreshState.FAILED, f"eve may not read {NOTES.name}")
+    assert lake.read(definition.profile_table).num_rows == 0
+    host.update(definition, "ada")
+    host.refresh(definition.table)
+    assert ended(host, definition.table).state is RefreshState.SUCCESS
+
+
 def test_what_a_killed_process_left_has_failed(make_host: MakeHost, records: MonitorRecords) -> None:
     make_host().create(NOTED, "ada")
     host = make_host()
@@ -112,7 +133,8 @@ def test_what_a_killed_process_left_has_failed(make_host: MakeHost, records: Mon
 def test_a_changed_monitor_counts_its_versions(make_host: MakeHost) -> None:
     host = make_host()
     host.create(SERIES, "ada")
-    changed = host.update(replace(SERIES, granularities=("1 week",)))
+    changed = host.update(replace(SERIES, granularities=("1 week",)), "bob")
+    assert changed.creator == "bob"
     assert (changed.definition.version, changed.definition.granularities) == (1, ("1 week",))
     assert host.get(ANSWERS.name) == changed
 
@@ -170,4 +192,4 @@ def test_tables_of_one_name_do_not_write_into_the_same_tables(make_host: MakeHos
     with pytest.raises(Conflict, match=r"quikapp_ml\.bronze\.notes"):
         host.create(replace(NOTED, table=other.name), "bob")
     host.create(replace(NOTED, table=other.name, output_schema="quikapp_ml.silver"), "bob")
-    host.update(NOTED)
+    host.update(NOTED, "ada")

@@ -1,7 +1,7 @@
 """What both APIs do with monitors, for one caller: whoever manages a table watches it, whoever reads it may look.
 
-A monitor reads its table and the baseline with the rights of who makes or changes it. What it writes is the
-administrator's, who grants it.
+A monitor reads its table and the baseline with the rights of who made or last changed it, as they are at each refresh.
+What it writes is the administrator's, who grants it.
 """
 
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from quikapp_ml.databricks_api.requests import caller_of
-from quikapp_ml.errors import FeatureDisabled, NotFound
+from quikapp_ml.errors import AlreadyExists, FeatureDisabled, NotFound
 from quikapp_ml.monitoring.definition import MonitorDefinition
 from quikapp_ml.monitoring.host import Monitor, MonitorHost
 from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.securables import full_name
+from quikapp_ml.serving.catalog.tables import MANAGED
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.stores.lake.tables import CATALOG
 from quikapp_ml.stores.state.monitors import RefreshRecord
@@ -36,12 +37,15 @@ class Watching:
     def create(self, definition: MonitorDefinition) -> Monitor:
         """Keep a new monitor."""
         self._check_may_watch(definition)
+        self._check_may_write(definition, ())
         return self.host.create(definition, self.access.who.name)
 
     def update(self, definition: MonitorDefinition) -> Monitor:
         """Watch a table in another way."""
         self._check_may_watch(definition)
-        return self.host.update(definition)
+        before = self.host.get(definition.table).definition
+        self._check_may_write(definition, (before.profile_table, before.drift_table))
+        return self.host.update(definition, self.access.who.name)
 
     def get(self, table: str) -> Monitor:
         """One monitor."""
@@ -79,17 +83,14 @@ class Watching:
 
     def table_of(self, table_id: str) -> str:
         """The table with this id. Raises NotFound, also when the caller may not know of it."""
-        for name in self.host.tables():
-            if self.access.sees(_table(name)) and self.table_id(name) == table_id:
-                return name
-        raise NotFound(f"there is no table with the id {table_id[:80]!r}")
+        name = self.unity.table_ids.name(table_id)
+        if not self.access.sees(_table(name)):
+            raise NotFound(f"there is no table with the id {table_id[:80]!r}")
+        return name
 
     def table_id(self, table: str) -> str:
         """The id of a table; empty when it was dropped."""
-        try:
-            return self.unity.tables.described(table).table_id
-        except NotFound:
-            return ""
+        return self.unity.table_ids.id(table)
 
     def schema_of(self, schema_id: str) -> str:
         """The schema with this id. Raises NotFound, also when the caller may not know of it."""
@@ -105,6 +106,7 @@ class Watching:
 
     def _check_may_watch(self, definition: MonitorDefinition) -> None:
         self.access.check_manages(_table(definition.table))
+        self.access.check(Privilege.SELECT, _table(definition.table))
         schema = full_name(Kind.SCHEMA, definition.output_schema)
         self.access.check(Privilege.CREATE_TABLE, schema)
         self.unity.securables.get(schema)
@@ -116,6 +118,15 @@ class Watching:
         ]  # fmt: skip
         if outside:
             raise FeatureDisabled(f"{outside[0][:200]} is not in {CATALOG}: monitors watch the tables of this service")
+
+    def _check_may_write(self, definition: MonitorDefinition, own: tuple[str, ...]) -> None:
+        """A table that is there, and not written by this monitor already, is somebody's: it needs MODIFY."""
+        for name in (definition.profile_table, definition.drift_table):
+            if name in own or not self.unity.tables.exists(name):
+                continue
+            self.access.check(Privilege.MODIFY, _table(name))
+            if self.unity.tables.described(name).table_type != MANAGED:
+                raise AlreadyExists(f"{name} exists, and is no table that a monitor can write to")
 
 
 async def watching(request: Request, do: Callable[[Watching], T]) -> T:

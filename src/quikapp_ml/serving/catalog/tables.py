@@ -127,7 +127,7 @@ class Tables:
             location,
             read_schema(facts.schema),
             facts.partition_columns,
-            {**facts.properties, **known.properties},
+            {**facts.properties, **known.properties, **_of_delta(facts.properties)},
             known.comment or facts.comment,
             known.record_id if record else facts.table_id,
             known.created_at,
@@ -335,5 +335,10 @@ def _facts(new: NewTable) -> DeltaFacts:
     unknown = [name for name in new.partition_by if name not in names]
     if unknown:
         raise InvalidInput(f"partition column {unknown[0][:100]!r} is no column of the table")
-    properties = {key: value for key, value in new.properties.items() if key.startswith("delta.")}
+    properties = _of_delta(new.properties)
     return DeltaFacts("", 0, schema_text(new.columns), tuple(new.partition_by), new.comment, properties)
+
+
+def _of_delta(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties that a table's own log decides on."""
+    return {key: value for key, value in properties.items() if key.startswith("delta.")}

@@ -9,7 +9,9 @@ from quikapp_ml.serving.catalog.access import CallerAccess
 from quikapp_ml.serving.catalog.functions import Functions
 from quikapp_ml.serving.catalog.grants import Grants
 from quikapp_ml.serving.catalog.namespaces import Namespaces
+from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.securables import Securables
+from quikapp_ml.serving.catalog.table_ids import TableIds
 from quikapp_ml.serving.catalog.tables import Tables
 from quikapp_ml.serving.catalog.volumes import Volumes
 from quikapp_ml.stores.lake.base import Lake
@@ -24,6 +26,7 @@ class UnityCatalog:
     securables: Securables
     namespaces: Namespaces
     tables: Tables
+    table_ids: TableIds
     volumes: Volumes
     functions: Functions
     grants: Grants
@@ -31,6 +34,11 @@ class UnityCatalog:
     def access(self, caller: Caller) -> CallerAccess:
         """What a caller may do now."""
         return self.securables.access(caller)
+
+    def check_reads(self, who: str, table: str) -> None:
+        """Raises PermissionDenied when somebody, who does not ask right now, may not read a table any more."""
+        caller = Caller(who, (), who == self.securables.admin)
+        self.access(caller).check(Privilege.SELECT, Securable(Kind.TABLE, table))
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ def open_unity_catalog(
         securables,
         Namespaces(securables, tables, volumes),
         tables,
+        TableIds(securables, tables),
         volumes,
         Functions(securables),
         Grants(securables, tables, has_model),

@@ -164,6 +164,42 @@ def test_grants_hold_for_monitors(monitors: Monitors) -> None:
     assert monitors.ask("PUT", BY_NAME, SNAPSHOT, "ann")["monitor_version"] == 1
 
 
+def may_watch(monitors: Monitors, who: str) -> None:
+    monitors.grant(who, "catalog/quikapp_ml", "USE_CATALOG", "USE_SCHEMA")
+    monitors.grant(who, f"table/{NOTES.name}", "SELECT", "MANAGE")
+    monitors.grant(who, "schema/quikapp_ml.monitoring", "CREATE_TABLE")
+
+
+def test_a_monitor_ends_to_read_when_its_maker_may_no_longer(monitors: Monitors) -> None:
+    may_watch(monitors, "ann")
+    monitors.ask("POST", BY_NAME, SNAPSHOT, "ann")
+    assert monitors.ended()["state"] == "SUCCESS"
+    changes = {"changes": [{"principal": "ann", "remove": ["SELECT"]}]}
+    monitors.ask("PATCH", f"/api/2.1/unity-catalog/permissions/table/{NOTES.name}", changes)
+    monitors.ask("POST", f"{BY_NAME}/refreshes")
+    failed = monitors.ended()
+    assert failed["state"] == "FAILED" and "does not have SELECT" in failed["message"]
+    monitors.ask("PUT", BY_NAME, SNAPSHOT)
+    monitors.ask("POST", f"{BY_NAME}/refreshes")
+    assert monitors.ended()["state"] == "SUCCESS", "it is the administrator's now"
+
+
+def test_a_table_that_is_there_is_not_written_to_without_modify(monitors: Monitors) -> None:
+    may_watch(monitors, "ann")
+    profiles = "quikapp_ml.monitoring.notes_profile_metrics"
+    monitors.lake.ensure(Table(profiles, pa.schema([pa.field("mine", pa.string())]), ("mine",), "Somebody's."))
+    assert "MODIFY" in monitors.ask("POST", BY_NAME, SNAPSHOT, "ann", 403)["message"]
+    assert monitors.lake.columns(profiles).names == ["mine"]
+    monitors.lake.drop(profiles)
+    monitors.ask("POST", BY_NAME, SNAPSHOT, "ann")
+    monitors.ask("PUT", BY_NAME, SNAPSHOT, "ann")
+    monitors.ask("DELETE", BY_NAME, owner="ann")
+    monitors.ask("POST", BY_NAME, SNAPSHOT, "ann", 403)
+    monitors.grant("ann", f"table/{profiles}", "MODIFY")
+    monitors.grant("ann", "table/quikapp_ml.monitoring.notes_drift_metrics", "MODIFY")
+    monitors.ask("POST", BY_NAME, SNAPSHOT, "ann")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "why"),
     [

@@ -250,3 +250,10 @@ def test_what_cannot_be_granted_is_refused(unity: UnityCatalog) -> None:
     unity.grants.change(access, METASTORE, [GrantChange("ann", [Privilege.CREATE_CATALOG])])
     assert unity.namespaces.create_catalog(unity.access(ANN), "mine").owner == "ann"
     assert [each.name for each in unity.namespaces.schemas(unity.access(ANN), "mine")] == ["mine.default"]
+
+
+def test_what_the_log_says_of_delta_is_told_after_a_change(unity: UnityCatalog) -> None:
+    name = make(unity, ROOT, "quikapp_ml.features", "logged")
+    access = unity.access(ROOT)
+    unity.tables.set_delta_properties(access, name, {"delta.appendOnly": "false"})
+    assert unity.tables.get(access, name).properties == {"delta.appendOnly": "false", "team": "ml"}
