@@ -1,4 +1,6 @@
-"""The routes of Jobs 2.2. Everybody may look; jobs are made, run and changed by admins, for they run as the service.
+"""The routes of Jobs 2.2. Makers of jobs and admins see them and their runs: settings and logs may hold secrets.
+
+Jobs are made, run and changed by admins, for they run as the service.
 
 Handlers are named as Databricks' audit log names what they do.
 """
@@ -38,7 +40,7 @@ from quikapp_ml.errors import Conflict, NotFound, PermissionDenied
 from quikapp_ml.serving.access import Caller
 from quikapp_ml.stores.state.base import JobRun, JobRuns, RunState
 from quikapp_ml.workflows.background import BackgroundRuns
-from quikapp_ml.workflows.catalog import JobCatalog, entry_or_none, job_id_of
+from quikapp_ml.workflows.catalog import JobCatalog, JobEntry, entry_or_none, job_id_of
 
 PREFIX = "/api/2.2/jobs"
 MAX_RUNS = 10_000
@@ -58,6 +60,28 @@ class _Jobs:
     runs: JobRuns
     caller: Caller
     base_url: str
+
+    def sees(self, entry: JobEntry | None) -> bool:
+        """Whether the caller may see a job and its runs; those of a job that is gone are for admins."""
+        return self.caller.is_admin or (entry is not None and entry.creator == self.caller.name)
+
+    def entry(self, job_id: int) -> JobEntry:
+        """One job. Raises NotFound without it, PermissionDenied when it is another's."""
+        entry = self.catalog.entry(job_id)
+        if not self.sees(entry):
+            raise PermissionDenied(f"{self.caller.name} may not see job {job_id}: its maker and admins do")
+        return entry
+
+    def run(self, run_id: int) -> JobRun:
+        """One run. Raises NotFound without it, PermissionDenied when it is of another's job."""
+        run = self.runs.run(run_id)
+        if not self.sees_run(run):
+            raise PermissionDenied(f"{self.caller.name} may not see run {run_id}: the maker of its job and admins do")
+        return run
+
+    def sees_run(self, run: JobRun) -> bool:
+        """Whether the caller may see a run."""
+        return self.caller.is_admin or self.sees(entry_or_none(self.catalog, job_id_of(run.job)))
 
     def described(self, run: JobRun, with_tasks: bool) -> dict[str, Any]:
         """A run as clients see it."""
@@ -88,14 +112,15 @@ async def create(request: Request) -> Response:
 @ROUTES.add("GET", f"{PREFIX}/get")
 async def get(request: Request) -> Response:
     """One job."""
-    entry = await run_in_threadpool(_jobs(request).catalog.entry, id_in_query(request, "job_id"))
+    entry = await run_in_threadpool(_jobs(request).entry, id_in_query(request, "job_id"))
     return DatabricksJson(job_body(entry))
 
 
 @ROUTES.add("GET", f"{PREFIX}/list")
 async def list_jobs(request: Request) -> Response:
-    """Jobs, newest first, then the bundle's."""
-    entries = await run_in_threadpool(_jobs(request).catalog.entries)
+    """Jobs that the caller may see, newest first, then the bundle's."""
+    jobs = _jobs(request)
+    entries = [each for each in await run_in_threadpool(jobs.catalog.entries) if jobs.sees(each)]
     name = request.query_params.get("name", "").lower()
     wanted = [each for each in entries if not name or str(each.job.settings.get("name", "")).lower() == name]
     found, token = page(request, wanted, size="limit")
@@ -150,7 +175,11 @@ async def submit_run(request: Request) -> Response:
 
     def begin() -> JobRun:
         entry = jobs.catalog.create(settings, jobs.caller.name, is_one_time=True)
-        return jobs.background.start(entry.job.key, {})
+        try:
+            return jobs.background.start(entry.job.key, {})
+        except Exception:  # without a run nobody could find its job again
+            jobs.catalog.delete(entry.job_id)
+            raise
 
     return DatabricksJson({"run_id": (await run_in_threadpool(begin)).run_id})
 
@@ -161,7 +190,7 @@ async def get_run(request: Request) -> Response:
     jobs, (run_id, number) = _jobs(request), split_run_id(id_in_query(request, "run_id"))
 
     def read() -> dict[str, Any]:
-        run = jobs.runs.run(run_id)
+        run = jobs.run(run_id)
         return jobs.described_task(run, number) if number else jobs.described(run, with_tasks=True)
 
     return DatabricksJson(await run_in_threadpool(read))
@@ -176,8 +205,9 @@ async def list_runs(request: Request) -> Response:
     is_wanted = _wanted(request)
 
     def read() -> tuple[list[dict[str, Any]], str]:
-        key = None if job_id is None else jobs.catalog.entry(job_id).job.key
-        found, token = page(request, [run for run in jobs.runs.runs(MAX_RUNS, key) if is_wanted(run)], size="limit")
+        key = None if job_id is None else jobs.entry(job_id).job.key
+        wanted = [run for run in jobs.runs.runs(MAX_RUNS, key) if is_wanted(run) and jobs.sees_run(run)]
+        found, token = page(request, wanted, size="limit")
         return [jobs.described(run, expands) for run in found], token
 
     bodies, token = await run_in_threadpool(read)
@@ -190,7 +220,7 @@ async def get_run_output(request: Request) -> Response:
     jobs, (run_id, number) = _jobs(request), split_run_id(id_in_query(request, "run_id"))
 
     def read() -> dict[str, Any]:
-        run = jobs.runs.run(run_id)
+        run = jobs.run(run_id)
         attempt = number or _only_attempt(run)
         return output_body(run, attempt, jobs.described_task(run, attempt), LOG_BYTES)
 

@@ -7,7 +7,7 @@ from databricks.sdk.service.jobs import Job, Run, RunOutput
 
 from quikapp_ml.workflows.catalog import job_id_of
 
-from .conftest import Jobs, depends_on, task
+from .conftest import JOBS, Jobs, depends_on, task
 
 HELLO = {"parameters": [{"name": "who", "default": "world"}]}
 
@@ -129,7 +129,7 @@ def test_runs_are_listed_by_job_and_time_and_outlive_their_job(jobs: Jobs) -> No
     assert Run.from_dict(left).as_dict() == left
 
 
-def test_jobs_run_as_the_service_so_others_may_only_look(jobs: Jobs) -> None:
+def test_jobs_run_as_the_service_so_others_change_none(jobs: Jobs) -> None:
     job_id = jobs.create(task("hello"), **HELLO)
     settings = {"tasks": [task("hello")]}
     for path, body in (
@@ -139,8 +139,36 @@ def test_jobs_run_as_the_service_so_others_may_only_look(jobs: Jobs) -> None:
         ("runs/repair", {"run_id": 1}),
     ):  # fmt: skip
         assert jobs.post(path, body, "ann", 403)["error_code"] == "PERMISSION_DENIED", path
-    assert jobs.get(f"get?job_id={job_id}", "ann")["job_id"] == job_id
+
+
+def test_jobs_their_runs_and_logs_are_seen_by_their_makers_and_admins(jobs: Jobs) -> None:
+    settings = {"name": "anns", "tasks": [task("hello")], **HELLO}
+    anns = jobs.workspace.service.jobs.create(settings, "ann")
+    others = jobs.create(task("hello"), **HELLO)
+    runs = {job_id: jobs.post("run-now", {"job_id": job_id})["run_id"] for job_id in (anns.job_id, others)}
+    for run_id in runs.values():
+        jobs.ended(run_id)
+    assert [each["job_id"] for each in jobs.get("list", "ann")["jobs"]] == [anns.job_id]
+    assert [each["run_id"] for each in jobs.get("runs/list", "ann")["runs"]] == [runs[anns.job_id]]
+    assert jobs.get(f"runs/get-output?run_id={runs[anns.job_id]}", "ann")["logs"] == "hello world\n"
+    for job_id, status in ((anns.job_id, 200), (others, 403)):
+        task_run = jobs.get(f"runs/get?run_id={runs[job_id]}")["tasks"][0]["run_id"]
+        for path in (
+            f"get?job_id={job_id}", f"runs/list?job_id={job_id}", f"runs/get?run_id={runs[job_id]}",
+            f"runs/get?run_id={task_run}", f"runs/get-output?run_id={runs[job_id]}",
+            f"runs/get-output?run_id={task_run}",
+        ):  # fmt: skip
+            jobs.get(path, "ann", status)
+    jobs.post("delete", {"job_id": anns.job_id})
+    jobs.get(f"runs/get?run_id={runs[anns.job_id]}", "ann", 403)
     assert jobs.get("runs/list", "ann")["runs"] == []
+
+
+def test_a_submitted_run_that_does_not_begin_leaves_no_job(jobs: Jobs) -> None:
+    (jobs.folder / "runs").touch()  # where locks and logs would go
+    answer = jobs.workspace.request("POST", f"{JOBS}/runs/submit", json={"tasks": [task("hello")]})
+    assert answer.status_code >= 500
+    assert jobs.workspace.service.state.jobs.all() == []
 
 
 def test_the_bundles_jobs_are_changed_in_the_bundle(jobs: Jobs) -> None:
