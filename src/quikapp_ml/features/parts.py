@@ -151,8 +151,8 @@ class ViewParts:
                 for one in (known, added)
             )
         whole = (
-            f"SELECT {', '.join(before)} FROM {known} AS b "  # noqa: S608 ours
-            f"LEFT JOIN delta AS d ON {self._same('d', 'b')} "
+            f"SELECT {', '.join(before)} FROM delta AS d "  # noqa: S608 ours
+            f"RIGHT JOIN {known} AS b ON {self._same('d', 'b')} "  # engines hold the left side, the small one
             f"UNION ALL SELECT {', '.join(alone)} FROM {added} AS d LEFT ANTI JOIN parts AS b ON {self._same('b', 'd')}"
         )
         if not some_are_gone:

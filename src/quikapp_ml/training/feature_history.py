@@ -59,7 +59,7 @@ def add_values(
 
     Forgotten are also the values that builds of these times left behind when they were cut off.
     """
-    rows = values.append_column(pa.field(KNOWN, TIME), pa.array([built_at] * values.num_rows, TIME))
+    rows = values.append_column(pa.field(KNOWN, TIME), pa.repeat(pa.scalar(built_at, TIME), values.num_rows))
     lake.ensure(table)
     if forget:
         lake.replace(table.name, KNOWN, forget, table.columns.empty_table())

@@ -8,8 +8,9 @@ that the difference is in are written.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +24,8 @@ from quikapp_ml.training.silver_state import StateTable
 
 _MESSAGE = ("channel_id", "message_id")
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 Differences = tuple[pa.Table, pa.Table]
 """Rows that came, and rows that went."""
 
@@ -35,8 +38,11 @@ def _flags(*names: str) -> list[pa.Field]:
     return [pa.field(name, pa.bool_()) for name in names]
 
 
-NEW = _scratch("new_events", EVENTS.columns)
-TOLD = _scratch("told_events", pa.schema([*EVENTS.columns, *_flags("is_touched", "is_new")]))
+_NEW = _scratch("new_events", EVENTS.columns)
+_NAMED = _scratch(
+    "named_messages", pa.schema([*(pa.field(name, pa.string()) for name in _MESSAGE), *_flags("is_touched")])
+)
+_TOLD = _scratch("told_events", pa.schema([*EVENTS.columns, *_flags("is_touched", "is_new")]))
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,15 @@ class Unit:
 
     def split(self, rows: pa.Table, units: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The rows of the units, of each since its time; and all others."""
-        marks = units.select([*self.columns, *(["since"] if self.since else [])]).cast(self._marks)
-        marked = rows.join(marks.append_column("is_theirs", pa.array([True] * marks.num_rows)), list(self.columns))
-        theirs = pc.fill_null(marked["is_theirs"], False)
+        told = rows.select([*self.columns, *(["valid_from"] if self.since else [])])
+        numbered = told.append_column("row", pa.array(np.arange(rows.num_rows)))
+        found = numbered.join(units.select(self._marks.names).cast(self._marks), list(self.columns), join_type="inner")
         if self.since:
-            is_later = pc.greater_equal(marked["valid_from"], marked["since"])
-            theirs = pc.and_(theirs, pc.fill_null(is_later, True))
-        marked = marked.select(rows.column_names)
-        return marked.filter(theirs), marked.filter(pc.invert(theirs))
+            is_later = pc.greater_equal(found["valid_from"], found["since"])
+            found = found.filter(pc.fill_null(is_later, True))
+        theirs = np.zeros(rows.num_rows, bool)
+        theirs[found["row"].to_numpy()] = True
+        return rows.filter(pa.array(theirs)), rows.filter(pa.array(~theirs))
 
     @property
     def _marks(self) -> pa.Schema:
@@ -73,70 +80,88 @@ class Unit:
 @contextmanager
 def increment(build: SilverBuild, new: pa.Table) -> Iterator["Increment"]:
     """The increment of a night, from the events since the last build."""
-    with build.scratch(NEW, new):
-        told = build.ask(sql.TOLD_SQL, new=NEW, events=EVENTS, messages=MESSAGES)
-        with build.scratch(TOLD, told):
-            yield Increment(build, new, told)
+    with build.scratch(_NEW, new) as new_table:
+        told = _told(build, new_table)
+        with build.scratch(_TOLD, told) as told_table:
+            yield Increment(build, Held(new, new_table), Held(told, told_table))
+
+
+def _told(build: SilverBuild, new: Table) -> pa.Table:
+    """All that has been told of the messages that new events name."""
+    names = build.ask(sql.NAMED_SQL, new=new, messages=MESSAGES)
+    with build.scratch(_NAMED, names) as named:
+        (first,) = build.ask(sql.EARLIEST_SQL, events=EVENTS, named=named)["at"].to_pylist()
+        return build.ask(sql.told_sql(first or _EPOCH), new=new, events=EVENTS, named=named)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows in memory, and the table by which the engine reads the same."""
+
+    rows: pa.Table
+    table: Table
 
 
 class Increment:
-    """The tables brought up to date with the new events, one by one."""
+    """The tables brought up to date with the new events, in any order or at the same time."""
 
-    def __init__(self, build: SilverBuild, new: pa.Table, told: pa.Table) -> None:
+    def __init__(self, build: SilverBuild, new: Held, told: Held) -> None:
         self._build = build
         self._new = new
         self._told = told
 
     def messages(self) -> None:
         """Messages that new events are about, or answer to."""
-        known = _of_types(self._told, ("message",))
-        self._from_told(MESSAGES, MESSAGES_SQL, Unit(_MESSAGE), self._build.ask(sql.TOUCHED_SQL, events=TOLD), known)
+        known = _of_types(self._told.rows, ("message",))
+        units = self._build.ask(sql.TOUCHED_SQL, events=self._told.table)
+        self._from_told(MESSAGES, MESSAGES_SQL, Unit(_MESSAGE), units, known)
 
     def activities(self) -> None:
         """Activities of new events, and of those that answer to a message which has become known since."""
-        affected = self._build.ask(sql.AFFECTED_SQL, events=TOLD)
+        affected = self._build.ask(sql.AFFECTED_SQL, events=self._told.table)
         changed = affected.filter(pc.invert(affected["is_new"]))["event_id"]
-        known = self._told.filter(pc.is_in(self._told["event_id"], changed.combine_chunks()))
+        known = self._told.rows.filter(pc.is_in(self._told.rows["event_id"], changed.combine_chunks()))
         unit, units = Unit(("event_id",)), affected.select(["event_id"])
         added, gone = self._from_told(ACTIVITIES, ACTIVITIES_SQL, unit, units, known)
         add_changes(self._build, added, gone)
 
     def state(self, state: StateTable) -> None:
         """A table with a history."""
-        if not _of_types(self._new, state.types).num_rows:
+        if not _of_types(self._new.rows, state.types).num_rows:
             return
         if state.as_event:
             self._from_last_rows(state)
         elif state.key == _MESSAGE:
-            units = self._build.ask(sql.new_keys(state.key, state.types), events=TOLD)
-            self._from_told(state.table, state.sql, Unit(state.key), units, _of_types(self._told, state.types))
+            units = self._build.ask(sql.new_keys(state.key, state.types), events=self._told.table)
+            self._from_told(state.table, state.sql, Unit(state.key), units, _of_types(self._told.rows, state.types))
         else:
             self._from_log(state)
 
     def _from_told(self, table: Table, statement: str, unit: Unit, units: pa.Table, known: pa.Table) -> Differences:
         """Make the rows of the units again; old ones can be in the weeks of the events that were known."""
         before = known.filter(pc.invert(known["is_new"]))
-        with self._build.scratch(unit.table, units):
-            fresh = self._build.ask(sql.fresh(table, statement, unit.columns), events=TOLD, units=unit.table)
+        with self._build.scratch(unit.table, units) as held:
+            fresh = self._build.ask(sql.fresh(table, statement, unit.columns), events=self._told.table, units=held)
             return self._bring(table, unit, units, fresh, _weeks(before["event_time"]))
 
     def _from_last_rows(self, state: StateTable) -> None:
         """Make the rows of the units again from the last one before the new events on."""
         unit = Unit(state.key, since=True)
-        units = self._build.ask(sql.since_sql(state.key, state.types), new=NEW, history=state.table)
-        with self._build.scratch(unit.table, units):
+        units = self._build.ask(sql.since_sql(state.key, state.types), new=self._new.table, history=state.table)
+        with self._build.scratch(unit.table, units) as held:
             earliest = pc.min(units["first_time"]).as_py()
             statement = sql.fresh_since(state, earliest)
-            fresh = self._build.ask(statement, log=EVENTS, history=state.table, units=unit.table)
+            fresh = self._build.ask(statement, log=EVENTS, history=state.table, units=held)
             self._bring(state.table, unit, units, fresh, self._all_weeks(state.table))
 
     def _from_log(self, state: StateTable) -> None:
         """Make all rows of the units again from all of their events."""
         unit = Unit(state.key)
-        units = self._build.ask(state.sql, events=NEW).select(state.key).group_by(list(state.key)).aggregate([])
+        rows = self._build.ask(state.sql, events=self._new.table)
+        units = rows.select(state.key).group_by(list(state.key)).aggregate([])
         if units.num_rows:
-            with self._build.scratch(unit.table, units):
-                fresh = self._build.ask(sql.fresh_from_log(state), log=EVENTS, units=unit.table)
+            with self._build.scratch(unit.table, units) as held:
+                fresh = self._build.ask(sql.fresh_from_log(state), log=EVENTS, units=held)
                 self._bring(state.table, unit, units, fresh, self._all_weeks(state.table))
 
     def _all_weeks(self, table: Table) -> list[date]:

@@ -24,9 +24,13 @@ def _same(columns: Sequence[str], one: str, other: str) -> str:
     return " AND ".join(f"{one}.{name} = {other}.{name}" for name in columns)
 
 
+def _since(time: datetime) -> str:
+    return f"event_time >= TIMESTAMP '{time:%Y-%m-%d %H:%M:%S.%f}'"
+
+
 _COLUMNS = EVENTS.columns.names
 
-TOLD_SQL = f"""
+NAMED_SQL = f"""
 WITH sent AS (SELECT DISTINCT channel_id, message_id FROM new WHERE type = 'message'),
 touched AS (
   SELECT channel_id, message_id FROM new WHERE {of_types(_ABOUT_MESSAGES)}
@@ -45,16 +49,30 @@ named AS (
     WHERE m.thread_id IS NOT NULL
   ) AS each GROUP BY channel_id, message_id
 )
-SELECT {_of(_COLUMNS, "e")}, n.touch = 1 AS is_touched, i.event_id IS NOT NULL AS is_new
+SELECT channel_id, message_id, touch = 1 AS is_touched FROM named
+"""
+"""Messages: those that new events are about, or that these answer to, are touched; what answers to them is named."""
+
+EARLIEST_SQL = """
+SELECT MIN(e.event_time) AS at FROM events AS e LEFT SEMI JOIN named AS n ON e.message_id = n.message_id
+"""
+"""A time before which nothing was told of named messages: what is older need not be read as a whole."""
+
+
+def told_sql(earliest: datetime) -> str:
+    """SQL of all events about `named` messages: what rows of `messages` and `activities` can be made of.
+
+    With them, the new events that are about no message. Nothing was told of these before `earliest`.
+    """
+    return f"""
+SELECT {_of(_COLUMNS, "e")}, n.is_touched, i.event_id IS NOT NULL AS is_new
 FROM events AS e JOIN named AS n ON {_same(("channel_id", "message_id"), "e", "n")}
 LEFT JOIN (SELECT event_id FROM new) AS i ON i.event_id = e.event_id
-WHERE e.{of_types(_ABOUT_MESSAGES)}
+WHERE e.{of_types(_ABOUT_MESSAGES)} AND e.{_since(earliest)}
 UNION ALL
 SELECT {", ".join(_COLUMNS)}, false AS is_touched, true AS is_new FROM new WHERE {of_types(_ELSEWHERE)}
 """
-"""All events about the messages that new events are about, that these answer to, or that answer to those: what rows of
-`messages` and `activities` can be made of. Only those of touched messages are whole. With them, the new events that
-are about no message."""
+
 
 TOUCHED_SQL = "SELECT DISTINCT channel_id, message_id FROM events WHERE is_touched"
 
@@ -106,7 +124,7 @@ def fresh_since(state: StateTable, earliest: datetime) -> str:
 WITH events AS (
   SELECT {_of(_COLUMNS, "e")} FROM log AS e
   JOIN units AS u ON {_same(state.key, "e", "u")} AND e.event_time >= u.first_time
-  WHERE e.{of_types(state.types)} AND e.event_time >= TIMESTAMP '{earliest:%Y-%m-%d %H:%M:%S.%f}'
+  WHERE e.{of_types(state.types)} AND e.{_since(earliest)}
   UNION ALL
   SELECT {again} FROM history AS h JOIN units AS u ON {_same(state.key, "h", "u")} AND h.valid_from = u.since
 )

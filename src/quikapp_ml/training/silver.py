@@ -5,12 +5,14 @@ The first build makes everything; a later one only what new events have changed,
 
 import logging
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 
 import pyarrow as pa
 
 from quikapp_ml.errors import NotFound
 from quikapp_ml.features import FEATURE_VIEWS
+from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.parts import ViewParts
 from quikapp_ml.stores.lake.base import Compute, Lake
 from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
@@ -19,7 +21,7 @@ from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, a
 from quikapp_ml.training.feature_parts import CHANGES, PARTS, FeatureParts
 from quikapp_ml.training.increments import increment
 from quikapp_ml.training.labels_sql import counts_sql, sentiment_labels_sql, spam_labels_sql
-from quikapp_ml.training.silver_build import SilverBuild, drop_scratch
+from quikapp_ml.training.silver_build import SilverBuild, drop_scratch, side_by_side
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import STATE_TABLES
 
@@ -75,9 +77,12 @@ def build_silver(
         build.versions[EVENTS.name] = version
         _bring_up_to_date(build, new)
     parts = FeatureParts(build, as_of, log.last.parts_as_of if log.last and new is not None else None)
-    for view in FEATURE_VIEWS:
+
+    def add(view: FeatureView) -> None:
         table, rows = FEATURE_TABLES[view.name], parts.values(view)
         build.wrote(table, rows, add_values(lake, table, rows, known_at, KEEP_FEATURES, forget=log.cut_off))
+
+    side_by_side(partial(add, view) for view in FEATURE_VIEWS)
     log.end(this, build.versions, parts.since)
     return build.versions
 
@@ -123,11 +128,12 @@ def _bring_up_to_date(build: SilverBuild, new: pa.Table) -> None:
     if not new.num_rows:
         return
     with increment(build, new) as night:
-        night.messages()
-        night.activities()
-        for state in STATE_TABLES:
-            night.state(state)
-    _make_labels(build)
+
+        def messages_and_labels() -> None:
+            night.messages()
+            _make_labels(build)
+
+        side_by_side([messages_and_labels, night.activities, *(partial(night.state, state) for state in STATE_TABLES)])
 
 
 def _make_labels(build: SilverBuild) -> None:

@@ -1,7 +1,8 @@
 """The steps of a build: ask the engine over pinned versions, write the answer, and remember the version."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from secrets import token_hex
@@ -17,11 +18,23 @@ WORK = f"{CATALOG}.work."
 """What the names of scratch tables begin with."""
 
 
+N_THREADS = 2
+"""The engine answers one query after the other; beside it, what was answered before is compared and written."""
+
+
 def drop_scratch(lake: Lake) -> None:
     """Take away the scratch tables of builds that were cut off."""
     for name in lake.names():
         if name.startswith(WORK):
             lake.drop(name)
+
+
+def side_by_side(steps: Iterable[Callable[[], None]]) -> None:
+    """Take steps that do not need each other, in a few threads; all end before the first error is raised."""
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        taken = [pool.submit(step) for step in steps]
+    for one in taken:
+        one.result()
 
 
 class SilverBuild:
@@ -34,14 +47,11 @@ class SilverBuild:
         self.lake = lake
         self._compute = compute
         self.versions = dict(versions)
-        self._suffix = f"_{token_hex(4)}"
-        """Of scratch tables: one of another build, cut off or under way, is never taken for ours."""
 
     def ask(self, sql: str, **views: Table) -> pa.Table:
         """The answer to a query over tables, given by the names that the query uses."""
-        names = {view: self._held_as(source.name) for view, source in views.items()}
-        uris = {view: self.lake.uri(name) for view, name in names.items()}
-        return self._compute.query(sql, uris, {view: self.versions[name] for view, name in names.items()})
+        uris = {view: self.lake.uri(table.name) for view, table in views.items()}
+        return self._compute.query(sql, uris, {view: self.versions[table.name] for view, table in views.items()})
 
     def make(self, table: Table, sql: str, **views: Table) -> None:
         """Replace a table by the answer to a query."""
@@ -50,19 +60,19 @@ class SilverBuild:
         self.wrote(table, rows, self.lake.overwrite(table.name, rows))
 
     @contextmanager
-    def scratch(self, table: Table, rows: pa.Table) -> Iterator[None]:
-        """A table for the engine to read, as long as the context lasts."""
-        name = f"{table.name}{self._suffix}"
-        self.lake.ensure(replace(table, name=name))
-        self.versions[name] = self.lake.append(name, rows)
-        try:
-            yield
-        finally:
-            self.lake.drop(name)
-            del self.versions[name]
+    def scratch(self, table: Table, rows: pa.Table) -> Iterator[Table]:
+        """A table for the engine to read, as long as the context lasts.
 
-    def _held_as(self, name: str) -> str:
-        return f"{name}{self._suffix}" if name.startswith(WORK) else name
+        Its name is like no other: one of another step or build, cut off or under way, is never taken for it.
+        """
+        held = replace(table, name=f"{table.name}_{token_hex(4)}")
+        self.lake.ensure(held)
+        self.versions[held.name] = self.lake.append(held.name, rows)
+        try:
+            yield held
+        finally:
+            self.lake.drop(held.name)
+            del self.versions[held.name]
 
     def wrote(self, table: Table, rows: pa.Table, version: int) -> None:
         """Remember what was written."""

@@ -30,6 +30,8 @@ CONNECT_SECONDS = 10
 DEFAULT_PORT = 15002
 _UNPACKED = ("grpc.compression_enabled_algorithms_bitset", 1)
 """Option of a channel: answers as they are. Packing pays off on a network only."""
+_OF_ANY_SIZE = ("grpc.max_receive_message_length", -1)
+"""Option of a channel: the client's own limit is 128 MiB, and Sail tells millions of rows in one message at times."""
 _VIEW_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 
@@ -91,7 +93,7 @@ class SparkCompute(Compute):
         """Give the session and the engine back."""
         with self._lock:
             if self._session is not None:
-                self._session.stop()
+                end_session(self._session)
             if self._server is not None:
                 self._server.stop()
             if self._doors is not None:
@@ -152,12 +154,26 @@ class SparkCompute(Compute):
 
 def _new_session(address: str) -> Any:
     # Sail packs its answers by gzip where that is taken, which costs several times what making them does.
-    options = [_UNPACKED] if urlparse(address).hostname == "127.0.0.1" else []
+    options = [_OF_ANY_SIZE, *([_UNPACKED] if urlparse(address).hostname == "127.0.0.1" else [])]
     session = SparkSession.builder.channelBuilder(DefaultChannelBuilder(address, options)).create()
     # The client's own policy would try for ten minutes; this one gives up after about four seconds.
     session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session
+
+
+def end_session(session: Any) -> None:
+    """Give a session back, and leave nothing to its finalizer.
+
+    A finalizer may run in any thread, also in one of those that all sessions of the process share to release answers.
+    pyspark's would wait there for the end of these threads, and so for itself, for ever.
+    """
+    session.stop()
+    session.client.close = _nothing
+
+
+def _nothing() -> None:
+    """What is left to do."""
 
 
 def _check_names(tables: Mapping[str, str], versions: Mapping[str, int]) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from quikapp_ml.errors import JobFailed
 from quikapp_ml.stores.lake.secrecy import cause, without_keys
-from quikapp_ml.stores.lake.spark import SparkCompute
+from quikapp_ml.stores.lake.spark import SparkCompute, end_session
 
 MOST_BYTES = 1 << 30
 """More than this of an answer is not held in memory."""
@@ -69,7 +69,7 @@ class SqlEngineSession:
         """End what runs, and the session."""
         try:
             self._session.interruptAll()
-            self._session.stop()
+            end_session(self._session)
         except PySparkException:
             return
 

@@ -1,3 +1,4 @@
+import gc
 import os
 import socket
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
 
 from quikapp_ml.errors import InvalidInput, Unavailable
 from quikapp_ml.stores.lake import open_lake
@@ -50,6 +52,30 @@ def test_opens_again_after_close() -> None:
         assert compute.query("SELECT 1 AS one", {}).to_pylist() == [{"one": 1}]
         compute.close()
     compute.close()
+
+
+def test_an_answer_in_one_message_above_the_limit_of_the_client() -> None:
+    compute = SparkCompute()
+    try:
+        (row,) = compute.query("SELECT REPEAT('x', 150000000) AS told", {}).to_pylist()
+    finally:
+        compute.close()
+    assert len(row["told"]) == 150_000_000
+
+
+def test_the_finalizer_of_a_session_leaves_alone_the_threads_of_others() -> None:
+    one, other = SparkCompute(), SparkCompute()
+    try:
+        session = one.session()
+        one.close()
+        other.query("SELECT 1 AS one", {})
+        threads = ExecutePlanResponseReattachableIterator._release_thread_pool_instance
+        del session
+        gc.collect()
+        assert threads is not None
+        assert ExecutePlanResponseReattachableIterator._release_thread_pool_instance is threads
+    finally:
+        other.close()
 
 
 def test_two_engines_do_not_see_each_other(tmp_path: Path) -> None:
