@@ -22,6 +22,7 @@ from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.monitoring.host import MonitorHost
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.bandits import BanditTeacher
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
@@ -195,8 +196,15 @@ class Service:
         self.monitors = MonitorHost(
             self.state.monitors, self.lake, lambda: open_compute(spark), quartz_to_next, self.unity.check_reads
         )
+        self.bandits = BanditTeacher(
+            self.experiment_desk, lambda spec: self.experiment_reader.learnt(spec), self.experiments.follow,
+            lambda: datetime.now(UTC),
+        )  # fmt: skip
         self.experiment_guard = ExperimentGuard(
-            self.experiment_desk, lambda spec: self.experiment_reader.guarded(spec), self.experiments.follow
+            self.experiment_desk,
+            lambda spec: self.experiment_reader.guarded(spec),
+            self.experiments.follow,
+            teach=self.bandits.teach,
         )
 
     @cached_property

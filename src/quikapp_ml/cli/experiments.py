@@ -113,6 +113,12 @@ def results(name: Name) -> None:
         answers.print(
             f"{found.arrivals.fallbacks:,} answers were control's, because their variant could not give them."
         )
+    for arm in spec.learnt.arms if spec.learnt else []:
+        answers.print(
+            f"{arm.variant}: {arm.successes:,.1f} of {arm.successes + arm.failures:,.0f} rewarded, so it gets "
+            f"{arm.propensity:.0%} of the {spec.unit}s beside the even part.",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
     rows = [
         (one.metric, one.role, one.variant, _number(one.control_value), _number(one.value), _change(one))
         for one in found.metrics

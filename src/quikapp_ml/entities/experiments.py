@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from quikapp_ml.entities.activities import ActivityKind
+from quikapp_ml.entities.bandits import REWARDS, Learnt, TriedBandit
 from quikapp_ml.entities.events import EVENT_TYPES, Id, Role
 from quikapp_ml.entities.questions import FeedbackAction, Question
 
@@ -197,6 +198,10 @@ class ExperimentSpec(Question):
     audience: Audience = Field(default_factory=Audience)
     overrides: Annotated[dict[Id, ExperimentName], Field(max_length=MAX_LISTED)] = Field(default_factory=dict)
     """Unit of a tester → variant; they are not counted."""
+    bandit: TriedBandit | None = None
+    """Shares that follow what is learnt from the first metric; without it, shares are the weights."""
+    learnt: Learnt | None = None
+    """Written by the service while a bandit is running."""
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -213,7 +218,19 @@ class ExperimentSpec(Question):
                 {"unknown": ", ".join(unknown), "names": ", ".join(names)},
             )  # fmt: skip
         self._check_tried()
+        self._check_bandit(names)
         return self
+
+    def _check_bandit(self, names: list[str]) -> None:
+        if self.learnt is not None and (self.bandit is None or [arm.variant for arm in self.learnt.arms] != names):
+            raise PydanticCustomError("wrong_arms", "learnt must be left out: the service writes it, of bandits alone")
+        first = self.metrics[0]
+        if self.bandit is not None and (first.found_in != "feedback" or first.of not in REWARDS):
+            raise PydanticCustomError(
+                "no_reward", "a bandit learns from feedback on answers: let the first metric be one of {rewards}, of "
+                "source feedback, not {of} of {source}",
+                {"rewards": ", ".join(REWARDS), "of": first.of, "source": first.found_in},
+            )  # fmt: skip
 
     def _check_tried(self) -> None:
         control = self.variants[0]

@@ -31,6 +31,8 @@ class Why(StrEnum):
     """Why a unit has its variant, or none."""
 
     HASH = "hash"
+    BANDIT = "bandit"
+    """By hash too, but in shares that follow what was learnt."""
     OVERRIDE = "override"
     HOLDOUT = "holdout"
     OUTSIDE_SLICE = "outside_slice"

@@ -4,10 +4,8 @@ Thompson 1933. The chance that an arm is best under its Beta posterior is integr
 uniform floor, so that no arm is ever out of reach of off-policy estimates.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from scipy import stats
@@ -38,10 +36,3 @@ def propensities(arms: Sequence[Arm], floor: float = 0.05) -> Array:
         others = [other.cdf(values) for index, other in enumerate(posteriors) if index != place]
         best[place] = _NODE_WEIGHTS @ np.prod(others, axis=0) / 2
     return np.asarray(floor / len(arms) + (1 - floor) * best / best.sum(), dtype=np.float64)
-
-
-def choose(probabilities: Sequence[float], place: float) -> int:
-    """The arm at a place in [0, 1): a random number, or the position of a unit, which then keeps its arm."""
-    if not 0.0 <= place < 1.0:
-        raise refused("place", "out_of_range", place, "a number of at least 0 and below 1")
-    return min(bisect_right(list(accumulate(probabilities)), place), len(probabilities) - 1)

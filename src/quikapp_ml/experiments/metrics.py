@@ -112,7 +112,7 @@ answers AS (
   SELECT decision_id, unit, variant, assignment, latency_ms, degraded, unix_micros(decided_at) AS at,
          ROW_NUMBER() OVER (PARTITION BY unit ORDER BY decided_at, decision_id) AS nth
   FROM decisions
-  WHERE experiment = {_quoted(spec.name)} AND unit <> '{ERASED}' AND assignment IN ('{"', '".join(COUNTED)}')
+  WHERE experiment = {quoted(spec.name)} AND unit <> '{ERASED}' AND assignment IN ('{"', '".join(COUNTED)}')
 ),
 units AS (SELECT unit, variant, at AS since FROM answers WHERE nth = 1)"""
 
@@ -151,7 +151,7 @@ def _happened(spec: ExperimentSpec, metric: Metric) -> str:
         )
     table, kind = ("events", "type") if metric.found_in == "events" else ("activities", "kind")
     row = _row(_UNIT_COLUMNS[spec.unit], "unix_micros(event_time)", "1", 0, is_after=True, is_before=True)
-    return f"{row} FROM {table} WHERE {kind} = {_quoted(metric.of)}"
+    return f"{row} FROM {table} WHERE {kind} = {quoted(metric.of)}"
 
 
 def _feedback(spec: ExperimentSpec, metric: Metric) -> list[str]:
@@ -167,11 +167,11 @@ def _feedback(spec: ExperimentSpec, metric: Metric) -> list[str]:
     on_answers = _row("a.unit", at, "1", 0, is_after=True, is_before=False)
     parts = [
         f"{on_answers} FROM {source} AS f JOIN answers AS a ON a.decision_id = f.decision_id "
-        f"WHERE f.action = {_quoted(action)}"
+        f"WHERE f.action = {quoted(action)}"
     ]
     if spec.unit == "user" and metric.of != APPEAL_UPHELD:
         earlier = _row("f.user_id", at, "1", 0, is_after=False, is_before=True)
-        parts.append(f"{earlier} FROM feedback AS f WHERE f.action = {_quoted(action)}")
+        parts.append(f"{earlier} FROM feedback AS f WHERE f.action = {quoted(action)}")
     return parts
 
 
@@ -186,6 +186,6 @@ WHERE a.latency_ms IS NOT NULL
 """
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A SQL string: both engines read backslash escapes in it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

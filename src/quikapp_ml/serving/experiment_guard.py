@@ -19,7 +19,7 @@ LONGEST_NAME = 255
 class ExperimentGuard:
     """Looks at what is running every LOOK_SECONDS, in a thread; the intervals allow it as often as one likes.
 
-    `follow` is called when one was stopped, so that the next answer knows of it.
+    `follow` is called when one was stopped, so that the next answer knows of it; `teach` after each look, for bandits.
     """
 
     def __init__(
@@ -28,11 +28,13 @@ class ExperimentGuard:
         read: Callable[[ExperimentSpec], ExperimentResults],
         follow: Callable[[], None],
         look_seconds: float = LOOK_SECONDS,
+        teach: Callable[[], object] = list,
     ) -> None:
         self._desk = desk
         self._read = read
         self._follow = follow
         self._look_seconds = look_seconds
+        self._teach = teach
         self._closing = Event()
         self._thread = Thread(target=self._run, name="experiment-guard", daemon=True)
 
@@ -75,6 +77,7 @@ class ExperimentGuard:
         while not self._closing.wait(self._look_seconds):
             try:
                 self.look()
+                self._teach()
             except Exception:  # the thread must outlive whatever a store or an engine raises
                 logger.exception("running experiments cannot be looked at")
 

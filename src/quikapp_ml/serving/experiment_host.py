@@ -19,10 +19,11 @@ from quikapp_ml.entities.experiments import (
     TriedVariant,
 )
 from quikapp_ml.errors import InvalidInput, NotFound, Unavailable
+from quikapp_ml.experiments.adaptive import AdaptiveSplit
 from quikapp_ml.experiments.assignment import Split, Why
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
-from quikapp_ml.serving.experiments import spec_of, split_of
+from quikapp_ml.serving.experiments import division_of, spec_of
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.replay_models import Pinned, PinnedModels
 from quikapp_ml.stores.registry.base import ModelRegistry
@@ -47,7 +48,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """An answer to a unit of a running experiment; `assignment` is hash, override or fallback."""
+    """An answer to a unit of a running experiment; `assignment` is hash, bandit, override or a fallback."""
 
     experiment: str
     unit: str
@@ -60,8 +61,8 @@ class Exposure:
         return {"name": self.experiment, "variant": self.variant}
 
     def failed(self) -> "Exposure":
-        """The same unit, which got control instead of its variant."""
-        return replace(self, assignment=FALLBACK)
+        """The same unit, which got control instead of its variant; only of an even part does that count."""
+        return replace(self, assignment=FALLBACK if self.assignment == Why.HASH else f"{self.assignment}-{FALLBACK}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ AS_EVER = Choice()
 @dataclass(frozen=True)
 class _Running:
     spec: ExperimentSpec
-    split: Split
+    split: Split | AdaptiveSplit
     variants: Mapping[str, TriedVariant]
     models: Mapping[str, Loaded]
     """Of the variants that name one and whose model is there."""
@@ -212,7 +213,7 @@ class ExperimentHost:
             loaded = self._loaded(spec, variant)
             if loaded is not None:
                 models[variant.name] = loaded
-        return _Running(spec, split_of(spec), {one.name: one for one in spec.variants}, models)
+        return _Running(spec, division_of(spec), {one.name: one for one in spec.variants}, models)
 
     def _loaded(self, spec: ExperimentSpec, variant: TriedVariant) -> Loaded | None:
         if variant.model is None:

@@ -5,15 +5,18 @@ Nothing is carried on from look to look: an event that comes late is counted by 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from quikapp_ml.entities.bandits import Learnt
 from quikapp_ml.entities.experiments import ExperimentSpec, Metric
+from quikapp_ml.errors import InvalidInput
 from quikapp_ml.experiments.analysis import Counted, analysed
+from quikapp_ml.experiments.arms import arms_statement, learnt_from
 from quikapp_ml.experiments.arrivals import arrivals
 from quikapp_ml.experiments.metrics import (
     Statement,
@@ -62,6 +65,14 @@ class ExperimentReader:
             found = self._told(spec, rows[0], asked.counted(rows), [])
             self._guarded[spec.name] = ((spec.model_dump_json(), versions), found)
         return found
+
+    def learnt(self, spec: ExperimentSpec) -> Learnt:
+        """What a bandit knows now, by the answers whose rewards are no longer waited for. Raises as `results` does."""
+        if spec.bandit is None:
+            raise InvalidInput(f"experiment {spec.name!r} is no bandit: its shares are its weights")
+        until = self._clock() - timedelta(hours=spec.bandit.within_hours)
+        (rows,), _ = self._rows([arms_statement(spec, spec.bandit, until)])
+        return learnt_from(spec, spec.bandit, rows, until)
 
     def _told(
         self, spec: ExperimentSpec, units: pa.Table, counted: Sequence[Counted], segments: Sequence[Segmentation]

@@ -7,15 +7,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from quikapp_ml.entities.bandits import Learnt
 from quikapp_ml.entities.events import problem_of
 from quikapp_ml.entities.experiments import SUBJECT_MODELS, ExperimentDecision, ExperimentSpec, ExperimentState
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound, Problem
+from quikapp_ml.experiments.adaptive import AdaptiveSplit
 from quikapp_ml.experiments.assignment import Holdout, Slice, Split, Variant, refuse_overlaps
 from quikapp_ml.stores.registry.base import ModelRegistry
 from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentRecord, ExperimentRecords
 
 CHANGEABLE = ("overrides", "hypothesis")
 """What may be changed while an experiment is running: nothing that moves a unit, or what is counted."""
+
+LEARNER = "bandit"
+"""Who changes what a bandit has learnt."""
 
 _NEXT_STEP = {
     ExperimentState.DRAFT: "start it",
@@ -68,6 +73,8 @@ class ExperimentDesk:
     def create(self, spec: ExperimentSpec, by: str) -> ExperimentRecord:
         """Keep a draft. Raises AlreadyExists, and InvalidInput when its units cannot be divided so."""
         split_of(spec)
+        if spec.learnt is not None:
+            raise InvalidInput("learnt is written by the service while a bandit is running; leave it out")
         now = self._clock()
         record = ExperimentRecord(spec.name, document_of(spec), ExperimentState.DRAFT, by, now, now)
         self._records.create(record, by)
@@ -92,7 +99,7 @@ class ExperimentDesk:
         if spec.name != name:
             raise InvalidInput(f"the text names {spec.name!r}, the experiment is {name!r}; a name cannot be changed")
         split_of(spec)
-        document = document_of(spec)
+        document = {**document_of(spec), "learnt": record.spec.get("learnt")}
         changed = [field for field in document if document[field] != record.spec.get(field)]
         fixed = [field for field in changed if field not in CHANGEABLE]
         if record.state == ExperimentState.RUNNING and fixed:
@@ -134,6 +141,14 @@ class ExperimentDesk:
             raise InvalidInput(message, (Problem("variant", "unknown_variant", message, decision.variant),))
         decided = {"decision": decision.model_dump(), "decided_at": self._clock()}
         return self._moved(record, "decide", by, state=ExperimentState.DECIDED, **decided)
+
+    def learn(self, name: str, learnt: Learnt) -> ExperimentRecord:
+        """Let the units of a running bandit be divided by what was learnt. Raises Conflict, NotFound."""
+        record = self._records.get(name)
+        if record.state != ExperimentState.RUNNING:
+            raise _wrong_state(record, "learn")
+        document = {**record.spec, "learnt": learnt.model_dump(mode="json")}
+        return self._moved(record, "learn", LEARNER, spec=document)
 
     def _moved(self, record: ExperimentRecord, action: str, by: str, **changes: Any) -> ExperimentRecord:
         return self._records.replace(replace(record, updated_at=self._clock(), **changes), action, by)
@@ -189,6 +204,18 @@ def split_of(spec: ExperimentSpec) -> Split:
         holdout=None if spec.holdout is None else Holdout(spec.holdout.salt, spec.holdout.share),
         overrides=spec.overrides,
     )
+
+
+def division_of(spec: ExperimentSpec) -> Split | AdaptiveSplit:
+    """How its units are divided now: by what was learnt, where it is a bandit. Raises InvalidInput."""
+    split = split_of(spec)
+    if spec.bandit is None:
+        return split
+    even = 1 / len(spec.variants)
+    shares = {variant.name: even for variant in spec.variants}
+    if spec.learnt is not None:
+        shares = {arm.variant: arm.propensity for arm in spec.learnt.arms}
+    return AdaptiveSplit(split, spec.bandit.even_share, shares)
 
 
 def _slice_of(spec: ExperimentSpec) -> Slice:

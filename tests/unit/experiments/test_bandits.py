@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quikapp_ml.errors import InvalidInput
-from quikapp_ml.experiments.bandits import Arm, choose, propensities
+from quikapp_ml.experiments.bandits import Arm, propensities
 
 COUNTS = st.floats(0, 5000)
 ARMS = st.lists(st.builds(Arm, COUNTS, COUNTS), min_size=2, max_size=4)
@@ -30,16 +30,8 @@ def test_every_arm_keeps_its_floor(arms: list[Arm], floor: float) -> None:
     assert (found >= floor / len(arms) - 1e-12).all()
 
 
-def test_arms_are_drawn_as_recorded() -> None:
-    places = np.random.default_rng(8).random(20_000)
-    chosen = np.bincount([choose([0.2, 0.5, 0.3], place) for place in places]) / 20_000
-    assert chosen == pytest.approx([0.2, 0.5, 0.3], abs=0.015)
-
-
 def test_bad_input_is_refused() -> None:
     with pytest.raises(InvalidInput, match="arms"):
         propensities([Arm()])
     with pytest.raises(InvalidInput, match="floor"):
         propensities([Arm(), Arm()], 0.0)
-    with pytest.raises(InvalidInput, match="place"):
-        choose([0.5, 0.5], 1.0)

@@ -46,6 +46,14 @@ def test_off_policy_intervals_hold_the_truth() -> None:
     assert found["width_against_ips"]["doubly_robust"] < 1
 
 
+def test_a_bandit_loses_less_and_its_even_part_tells_the_truth() -> None:
+    found = simulated("bandit", 3)
+    assert found["loss_saved_10_50_90"][1] > 0.4
+    assert found["best_share_at_the_end_10_50_90"][1] > 0.6
+    off, error = found["ips_of_control_off_by"]
+    assert abs(off) < max(6 * error, 0.02)
+
+
 def test_habits_foretell_activity(tmp_path: Path) -> None:
     random = np.random.default_rng(8)
     people = np.repeat([f"u{place}" for place in range(200)], random.geometric(0.02, 200))
