@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import httpx
@@ -254,6 +255,8 @@ class FakeExperiments:
 
 class FakeService:
     """What the HTTP door sees, without anything behind it."""
+
+    home: Any = SimpleNamespace(secret=lambda: b"secret of a home")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

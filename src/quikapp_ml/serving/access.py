@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 from quikapp_ml.errors import InvalidInput, StorageFailed
 from quikapp_ml.stores.state.tokens import Token, Tokens
@@ -94,6 +95,43 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+class GuessBrake:
+    """Lets an address that has sent many wrong secrets wait, except with one that it has used before."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def check(self, address: str, digest: str) -> None:
+        """Raises TooManyWrongTokens when the address has to wait."""
+        now = self._clock()
+        with self._lock:
+            if (address, digest) in self._seen:
+                return
+            failures = self._failures.get(address)
+            while failures and failures[0] <= now - FAILURE_SECONDS:
+                failures.popleft()
+            if failures and len(failures) >= FAILURES:
+                raise TooManyWrongTokens(1 + int(failures[0] + FAILURE_SECONDS - now))
+
+    def note_right(self, address: str, digest: str) -> None:
+        """The address has sent a secret that opens something."""
+        with self._lock:
+            if (address, digest) not in self._seen:
+                self._seen[address, digest] = None
+                _bound(self._seen)
+
+    def note_wrong(self, address: str, digest: str) -> None:
+        """The address has sent one that opens nothing."""
+        with self._lock:
+            self._seen.pop((address, digest), None)
+            self._failures.setdefault(address, deque(maxlen=FAILURES)).append(self._clock())
+            self._failures.move_to_end(address)
+            _bound(self._failures)
+
+
 class AccessGate:
     """Admits callers by their tokens. Called on the event loop: it looks into memory, and into the store once a second.
 
@@ -106,8 +144,7 @@ class AccessGate:
         self._clock = clock
         self._by_prefix: dict[str, Token] = {}
         self._read_at = float("-inf")
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._brake = GuessBrake(clock)
 
     def admit(self, text: str, address: str) -> Caller:
         """Who holds this token. Raises WrongToken, TooManyWrongTokens, or StorageFailed when that cannot be said.
@@ -116,17 +153,12 @@ class AccessGate:
         """
         now = self._clock()
         digest = digest_of(text) if len(text) <= _MAX_TOKEN_CHARACTERS else ""
-        has_used_it = (address, digest) in self._seen
-        if not has_used_it:
-            self._check_failures(address, now)
+        self._brake.check(address, digest)
         token = self._find(digest, now)
         if token is None:
-            self._seen.pop((address, digest), None)
-            self._note_failure(address, now)
+            self._brake.note_wrong(address, digest)
             raise WrongToken
-        if not has_used_it:
-            self._seen[address, digest] = None
-            _bound(self._seen)
+        self._brake.note_right(address, digest)
         return Caller(token.owner, token.scopes, token.owner == self._admin)
 
     def _find(self, digest: str, now: float) -> Token | None:
@@ -153,19 +185,6 @@ class AccessGate:
                 raise
             logger.exception("tokens cannot be read again; those known go on")
         self._read_at = now
-
-    def _check_failures(self, address: str, now: float) -> None:
-        failures = self._failures.get(address)
-        while failures and failures[0] <= now - FAILURE_SECONDS:
-            failures.popleft()
-        if failures and len(failures) >= FAILURES:
-            raise TooManyWrongTokens(1 + int(failures[0] + FAILURE_SECONDS - now))
-
-    def _note_failure(self, address: str, now: float) -> None:
-        failures = self._failures.setdefault(address, deque(maxlen=FAILURES))
-        failures.append(now)
-        self._failures.move_to_end(address)
-        _bound(self._failures)
 
 
 def _bound(remembered: OrderedDict[str, deque[float]] | OrderedDict[tuple[str, str], None]) -> None:

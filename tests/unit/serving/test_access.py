@@ -152,7 +152,7 @@ def test_what_is_remembered_of_guesses_is_bounded(gate: AccessGate) -> None:
     for index in range(10_050):
         with pytest.raises(WrongToken):
             gate.admit("x", f"10.0.{index // 256}.{index % 256}")
-    assert len(gate._failures) == 10_000
+    assert len(gate._brake._failures) == 10_000
 
 
 def test_the_home_has_a_token_that_is_kept_until_it_is_about_to_end(tmp_path: Path, tokens: UnsteadyTokens) -> None:

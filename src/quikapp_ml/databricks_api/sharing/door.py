@@ -6,11 +6,12 @@ from pathlib import Path
 
 from quikapp_ml.databricks_api.sharing.errors import Refused
 from quikapp_ml.databricks_api.sharing.file_urls import FileClaim, FileUrls, file_of_table
+from quikapp_ml.databricks_api.sharing.management import IssuedToken, Sharing
 from quikapp_ml.databricks_api.sharing.reading import SharedTableReader
 from quikapp_ml.databricks_api.sharing.table_log import DataFile, TableLog, folder_of
 from quikapp_ml.databricks_api.sharing.wire import Signed
 from quikapp_ml.errors import InvalidInput, NotFound, PermissionDenied
-from quikapp_ml.serving.access import digest_of
+from quikapp_ml.serving.access import GuessBrake, TooManyWrongTokens, digest_of
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.state.shares import Recipient, Recipients, Share, SharedTable, Shares
 
@@ -28,21 +29,34 @@ class SharingDoor:
         self._lake = lake
         self._urls = urls
         self._clock = clock
+        self._brake = GuessBrake(clock)
 
-    def admit(self, authorization: str) -> Recipient:
-        """Who holds the token of this header. Raises Refused."""
+    def admit(self, authorization: str, address: str) -> Recipient:
+        """Who holds the token of this header. Raises Refused, also when that address has sent many wrong ones."""
         if authorization[: len(_BEARER)].lower() != _BEARER:
             raise Refused(401, "UNAUTHENTICATED", "send the token of your profile: Authorization: Bearer …")
         digest = digest_of(authorization[len(_BEARER) :].strip())
+        self._check_guesses(address, digest)
         recipient = self._recipients.by_digest(digest)
         if recipient is None:
+            self._brake.note_wrong(address, digest)
             raise Refused(401, "UNAUTHENTICATED", "the bearer token is not known")
         token = next(token for token in recipient.tokens if token.digest == digest)
         if not token.is_valid(datetime.fromtimestamp(self._clock(), UTC)):
             raise Refused(
                 401, "UNAUTHENTICATED", f"the bearer token expired at {token.expires_at:%Y-%m-%d %H:%M:%S} UTC"
             )
+        self._brake.note_right(address, digest)
         return recipient
+
+    def activate(self, code: str, address: str) -> IssuedToken:
+        """The token that waits for this code; it is given once. Raises NotFound; Refused after many wrong codes."""
+        self._check_guesses(address, "")
+        try:
+            return Sharing(self._shares, self._recipients, self._lake, self._clock).fetch_token(code)
+        except NotFound:
+            self._brake.note_wrong(address, "")
+            raise
 
     def shares(self, recipient: Recipient) -> list[Share]:
         """What was granted, in the order of names."""
@@ -82,6 +96,12 @@ class SharingDoor:
         if not file.is_file():
             raise NotFound("the file was removed since; ask for the table again")
         return file
+
+    def _check_guesses(self, address: str, digest: str) -> None:
+        try:
+            self._brake.check(address, digest)
+        except TooManyWrongTokens as error:
+            raise Refused(429, "REQUEST_LIMIT_EXCEEDED", str(error), error.retry_after_seconds) from None
 
     def _signer(
         self, recipient: Recipient, share: str, table: SharedTable, folder: Path, base: str

@@ -28,10 +28,11 @@ _CODES: dict[type[QuikAppMLError], tuple[int, str]] = {
 class Refused(Exception):
     """A request that is answered with this status and code."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, retry_after_seconds: int = 0) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers = {"retry-after": str(retry_after_seconds)} if retry_after_seconds else {}
 
 
 class SharingRoute(APIRoute):
@@ -45,7 +46,7 @@ class SharingRoute(APIRoute):
             try:
                 return await handler(request)
             except Refused as error:
-                return _answer(error.status, error.code, str(error))
+                return _answer(error.status, error.code, str(error), **error.headers)
             except (RequestValidationError, ValidationError) as error:
                 found = error.errors()[0]
                 where = ".".join(str(part) for part in found["loc"])

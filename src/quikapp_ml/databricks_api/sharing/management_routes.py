@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quikapp_ml.databricks_api.errors import DatabricksJson
+from quikapp_ml.databricks_api.errors import DatabricksJson, error_answer
 from quikapp_ml.databricks_api.requests import caller_of, page, read_body, refuse_fields, text
 from quikapp_ml.databricks_api.routing import WorkspaceRoutes
+from quikapp_ml.databricks_api.sharing.errors import Refused
 from quikapp_ml.databricks_api.sharing.management import DEFAULT_LIFE, IssuedToken, Sharing
 from quikapp_ml.databricks_api.sharing.management_bodies import (
     RECIPIENT_DISABLED,
@@ -27,7 +28,7 @@ from quikapp_ml.databricks_api.sharing.management_bodies import (
     told_recipient,
     told_share,
 )
-from quikapp_ml.databricks_api.sharing.routes import PREFIX, Service
+from quikapp_ml.databricks_api.sharing.routes import PREFIX, Service, address_of, door_of
 from quikapp_ml.errors import FeatureDisabled, InvalidInput, PermissionDenied
 from quikapp_ml.stores.state.base import ControlState
 from quikapp_ml.stores.state.shares import Recipient, Share
@@ -198,9 +199,11 @@ async def get_recipient_share_permissions(request: Request) -> Response:
 @ROUTES.add("GET", f"{PUBLIC}/data_sharing_activation/{{code:path}}")
 async def retrieve_recipient_token(request: Request) -> Response:
     """The profile that waits for this code, or URL; it is given once."""
-    state, code = _service(request).state, request.path_params.pop("code").rpartition("/")[2]
-    sharing = Sharing(state.shares, state.recipients, _service(request).lake, time.time)
-    issued = await run_in_threadpool(sharing.fetch_token, code)
+    code = request.path_params.pop("code").rpartition("/")[2]
+    try:
+        issued = await run_in_threadpool(door_of(request).activate, code, address_of(request))
+    except Refused as error:
+        return error_answer(error.status, error.code, str(error), error.headers)
     return DatabricksJson(orjson.loads(issued.profile(str(request.base_url))))
 
 

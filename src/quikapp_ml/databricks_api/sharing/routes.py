@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 from quikapp_ml.databricks_api.sharing.door import SharingDoor
 from quikapp_ml.databricks_api.sharing.errors import Refused, SharingRoute
 from quikapp_ml.databricks_api.sharing.file_urls import SIGNATURE, FileUrls
-from quikapp_ml.databricks_api.sharing.management import Sharing
 from quikapp_ml.databricks_api.sharing.paging import page_of
 from quikapp_ml.databricks_api.sharing.reading import ChangesQuestion, SharedTableReader, SnapshotQuestion, Told
 from quikapp_ml.databricks_api.sharing.wire import CAPABILITIES, Capabilities
@@ -72,9 +71,14 @@ def door_of(request: Request) -> SharingDoor:
 Door = Annotated[SharingDoor, Depends(door_of)]
 
 
-def caller(door: Door, authorization: Annotated[str, Header()] = "") -> Recipient:
+def address_of(request: Request) -> str:
+    """Where a request comes from; what a proxy says of that is not believed."""
+    return request.client.host if request.client else ""
+
+
+def caller(door: Door, request: Request, authorization: Annotated[str, Header()] = "") -> Recipient:
     """The recipient who asks."""
-    return door.admit(authorization)
+    return door.admit(authorization, address_of(request))
 
 
 Caller = Annotated[Recipient, Depends(caller)]
@@ -216,11 +220,9 @@ def show_activation(code: str) -> Response:
 
 
 @router.post("/activation/{code}")
-def activate(request: Request, code: str) -> Response:
+def activate(door: Door, request: Request, code: str) -> Response:
     """The profile that waits for this code; it is given once."""
-    service: Service = request.app.state.service
-    sharing = Sharing(service.state.shares, service.state.recipients, service.lake, time.time)
-    issued = sharing.fetch_token(code)
+    issued = door.activate(code, address_of(request))
     told = {"content-disposition": f'attachment; filename="{issued.recipient.name}.share"', "cache-control": "no-store"}
     return Response(issued.profile(str(request.base_url)), media_type="application/json", headers=told)
 

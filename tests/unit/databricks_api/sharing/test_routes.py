@@ -14,6 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from quikapp_ml.databricks_api.sharing.management import NewTable
+from quikapp_ml.serving.access import FAILURE_SECONDS, FAILURES
 from support.sharing import SECRETS, TABLE, VISITS, House, Reader, lines
 
 DELTA = {"delta-sharing-capabilities": "responseformat=delta;readerfeatures=deletionvectors,columnmapping"}
@@ -560,3 +561,19 @@ def test_links_are_not_followed(house: House) -> None:
     mine.symlink_to(next(house.folder(SECRETS).glob("*.parquet")))
     assert httpx.get(url).status_code == 403
     refused(house.reader("initech").query(), 400, "INVALID_PARAMETER_VALUE", "symbolic links")
+
+
+def test_guessing_tokens_and_codes_is_slowed_down(house: House) -> None:
+    house.share()
+    reader = house.reader()
+    assert reader.get("/shares").status_code == 200
+    newcomer = house.reader("new")
+    for n in range(FAILURES // 2):
+        assert house.holder(f"guess-{n}").get("/shares").status_code == 401
+        assert reader.http.post(f"/activation/guess-{n}").status_code == 404
+    for refused in (newcomer.get("/shares"), reader.http.post("/activation/guess")):
+        assert (refused.status_code, refused.json()["errorCode"]) == (429, "REQUEST_LIMIT_EXCEEDED")
+        assert int(refused.headers["retry-after"]) > 0
+    assert reader.get("/shares").status_code == 200, "who worked before goes on"
+    house.clock.now += FAILURE_SECONDS
+    assert newcomer.get("/shares").status_code == 200
