@@ -117,6 +117,12 @@ class Settings(BaseSettings):
         description="Share of the decisions of a kind that keep their inputs in the ledger, such as "
         "`invocation=0.1,rank=0.5`; every decision keeps its row. Empty: all keep them.",
     )
+    decision_days: int = Field(
+        0,
+        ge=0,
+        validation_alias="QUIKAPP_ML_DECISION_DAYS",
+        description="How many days the rows of decisions are kept; the night's upkeep deletes older ones. 0: for good.",
+    )
     run_schedules: bool = Field(
         True,
         validation_alias="QUIKAPP_ML_RUN_SCHEDULES",

@@ -9,9 +9,7 @@ from quikapp_ml.api.bodies import invalid
 from quikapp_ml.databricks_api.requests import CALLER
 from quikapp_ml.entities.events import Id, short
 from quikapp_ml.errors import Problem
-
-LOCAL = "local"
-"""Who calls from this machine without a token."""
+from quikapp_ml.serving.access import LOCAL
 
 _ID = TypeAdapter(Id)
 

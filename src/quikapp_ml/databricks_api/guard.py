@@ -16,8 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quikapp_ml.databricks_api.errors import error_answer, speaks_databricks
 from quikapp_ml.databricks_api.requests import CALLER
 from quikapp_ml.errors import QuikAppMLError, StorageFailed
-from quikapp_ml.serving.access import AccessGate, Caller, TooManyWrongTokens, WrongToken
+from quikapp_ml.serving.access import LOCAL, AccessGate, Caller, TooManyWrongTokens, WrongToken
 from quikapp_ml.serving.audit import AuditTrail, new_entry
+from quikapp_ml.serving.decisions import asked_by
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,8 @@ class AccessGuard:
             scope[CALLER] = caller
             if speaks_databricks(scope["path"]) and scope["method"] not in _READING and _audited(scope["path"]):
                 send = _NotingSend(scope, send, service.audit, caller)
-        await self._app(scope, receive, send)
+        with asked_by(LOCAL if caller is None else caller.name):
+            await self._app(scope, receive, send)
 
     def _answer(self, scope: Scope, refusal: Refusal) -> ASGIApp:
         if speaks_databricks(scope["path"]):

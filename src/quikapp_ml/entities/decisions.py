@@ -1,4 +1,7 @@
-"""What the service answers: frozen values without a web framework; their fields are the HTTP contract's."""
+"""What the service answers: frozen values without a web framework; their fields are the HTTP contract's.
+
+Answers have no slots: orjson writes a dataclass from its `__dict__` about five times faster.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +17,7 @@ ITEM_TYPES: tuple[ItemType, ...] = ("channel", "user", "message")
 SENTIMENT_LABELS: tuple[SentimentLabel, ...] = ("negative", "neutral", "positive")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelRef:
     """The model version that answered; version `rules` means that no model could."""
 
@@ -22,7 +25,7 @@ class ModelRef:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reason:
     """Why an item is recommended: a code for programs and a sentence for people."""
 
@@ -30,7 +33,7 @@ class Reason:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecommendedItem:
     """One place of a recommendation list; `rank` begins at 1."""
 
@@ -44,7 +47,7 @@ class RecommendedItem:
     """What each feature added to the score; only when it was asked for (`explain`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecommendationAnswer:
     """Recommendations for one person."""
 
@@ -56,7 +59,7 @@ class RecommendationAnswer:
     degraded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RankedItem:
     """One place of a ranking; `rank` begins at 1."""
 
@@ -66,7 +69,7 @@ class RankedItem:
     contributions: Mapping[str, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RankAnswer:
     """The given items in a better order."""
 
@@ -78,7 +81,7 @@ class RankAnswer:
     degraded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Span:
     """A place in a text: code points `start` to `end` (exclusive), and in answers also as browsers count, in UTF-16."""
 
@@ -88,7 +91,7 @@ class Span:
     utf16_end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """One signal of a spam check; its weight is a part of the logit."""
 
@@ -98,7 +101,7 @@ class Evidence:
     spans: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SpamAnswer:
     """A spam check: `bias` plus the weights of all evidence is `logit`, whose logistic is `spam_probability`."""
 
@@ -120,7 +123,7 @@ class SpamAnswer:
     """The same for texts that are nearly the same; None for a short one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SentimentReading:
     """The sentiment of one message; `scores` add up to 1."""
 
@@ -130,7 +133,7 @@ class SentimentReading:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MessageProblem:
     """Why one message of a list could not be read; the others were."""
 
@@ -139,7 +142,7 @@ class MessageProblem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SentimentAnswer:
     """Sentiment of a list of messages; `summary` counts the labels and averages the scores."""
 

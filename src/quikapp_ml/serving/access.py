@@ -16,6 +16,9 @@ from quikapp_ml.stores.state.tokens import Token, Tokens
 
 logger = logging.getLogger(__name__)
 
+LOCAL = "local"
+"""Who calls from this machine without a token."""
+
 ALL_APIS = "all-apis"
 SCOPES = {
     ALL_APIS: "everything that its owner may do",

@@ -18,7 +18,8 @@ import orjson
 from quikapp_ml.entities.decisions import Decision
 from quikapp_ml.errors import Unavailable
 from quikapp_ml.experiments.assignment import position
-from quikapp_ml.serving.ledger_packing import Candidates
+from quikapp_ml.serving.access import LOCAL
+from quikapp_ml.serving.ledger_packing import Pools
 from quikapp_ml.serving.privacy import json_without_addresses
 from quikapp_ml.stores.lake.tables import DECISIONS, EVENTS
 from quikapp_ml.stores.spool.base import Spool
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 REMEMBERED = 50_000
 _endpoint: ContextVar[str | None] = ContextVar("endpoint", default=None)
+_asker: ContextVar[str] = ContextVar("asker", default=LOCAL)
 
 
 class Inputs(StrEnum):
@@ -118,6 +120,7 @@ class DecisionLedger:
             "kind": decision.kind,
             "decided_at": datetime.fromtimestamp(self._clock(), UTC),
             "user_id": decision.user_id,
+            "asked_by": _asker.get(),
             "model_name": decision.model.name,
             "model_version": decision.model.version,
             "model_number": decision.model_number,
@@ -172,13 +175,23 @@ def asked_through(endpoint: str) -> Iterator[None]:
         _endpoint.reset(asked)
 
 
+@contextmanager
+def asked_by(holder: str) -> Iterator[None]:
+    """Let the decisions that are made inside name whose token asked; outside, it is this machine itself."""
+    asked = _asker.set(holder)
+    try:
+        yield
+    finally:
+        _asker.reset(asked)
+
+
 def json_text(given: Any) -> str:
     """A value as the ledger writes it."""
     return orjson.dumps(given, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def _plain(given: Any) -> Any:
-    return given.packed() if isinstance(given, Candidates) else dict(given)
+    return given.packed() if isinstance(given, Pools) else dict(given)
 
 
 def time_ordered_id(unix_ms: int) -> str:

@@ -12,52 +12,79 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from quikapp_ml.entities.decisions import ItemType
 from quikapp_ml.errors import Damaged
 from quikapp_ml.features.frame import FeatureFrame, Floats
 
 _CODEC = pa.Codec("lz4")
-_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_FLOAT_BYTES = 8
 
 
 class Candidates(NamedTuple):
-    """Candidates of one type: ids, sources, what the model saw (n_items, n_names) and its scores (n_items,).
-
-    No dataclass: orjson would write its fields out instead of asking for `packed`.
-    """
+    """Candidates of one type: ids, sources, what the model saw (n_items, n_names) and its scores (n_items,)."""
 
     item_ids: Sequence[str]
     sources: Sequence[str]
     frame: FeatureFrame
     scores: Floats
 
+    @property
+    def texts(self) -> dict[str, Any]:
+        """All but the numbers."""
+        return {"item_ids": self.item_ids, "sources": self.sources, "names": self.frame.names}
+
+
+class Pools(NamedTuple):
+    """The candidates of a decision by type. The numbers of all types are packed as one.
+
+    No dataclass: orjson would write its fields out instead of asking for `packed`.
+    """
+
+    by_type: Mapping[ItemType, Candidates]
+
     def packed(self) -> dict[str, Any]:
         """As JSON."""
-        return {
-            "item_ids": self.item_ids,
-            "sources": self.sources,
-            "names": self.frame.names,
-            "numbers": _packed(self.frame.values, self.scores),
-        }
+        pools = self.by_type.values()
+        columns = b"".join([part for one in pools for part in (one.frame.values.tobytes("F"), one.scores.tobytes())])
+        return {"types": {name: one.texts for name, one in self.by_type.items()}, "numbers": _packed(columns)}
 
     @classmethod
-    def unpacked(cls, given: Mapping[str, Any]) -> "Candidates":
-        """The opposite of `packed`. Raises Damaged."""
+    def unpacked(cls, given: Mapping[Any, Any]) -> "Pools":
+        """The opposite of `packed`; what older versions wrote, with numbers of each type, too. Raises Damaged."""
         try:
-            item_ids, names = list(given["item_ids"]), tuple(given["names"])
-            numbers = _unpacked(given["numbers"], len(item_ids), len(names) + 1)
-            values = np.ascontiguousarray(numbers[:, :-1])
-            return cls(item_ids, list(given["sources"]), FeatureFrame(names, values), numbers[:, -1].copy())
-        except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
+            if "numbers" not in given:
+                return cls(
+                    {name: _candidates(one, _unpacked(one["numbers"], _size(one))) for name, one in given.items()}
+                )
+            types, start = given["types"], 0
+            numbers = _unpacked(given["numbers"], sum(map(_size, types.values())))
+            pools = {}
+            for name, one in types.items():
+                pools[name] = _candidates(one, numbers[start : start + _size(one)])
+                start += _size(one)
+            return cls(pools)
+        except (KeyError, TypeError, ValueError, OSError, AttributeError, pa.ArrowException) as error:
             raise Damaged(f"the candidates of a decision cannot be read: {error!r}") from error
 
 
-def _packed(values: Floats, scores: Floats) -> str:
-    columns = values.tobytes("F") + scores.tobytes()
+def _size(texts: Mapping[str, Any]) -> int:
+    """How many numbers there are: a column for each name, and the scores."""
+    return len(texts["item_ids"]) * (len(texts["names"]) + 1)
+
+
+def _candidates(texts: Mapping[str, Any], numbers: Floats) -> Candidates:
+    item_ids, names = list(texts["item_ids"]), tuple(texts["names"])
+    columns = numbers.reshape(len(names) + 1, len(item_ids)).T
+    frame = FeatureFrame(names, np.ascontiguousarray(columns[:, :-1]))
+    return Candidates(item_ids, list(texts["sources"]), frame, columns[:, -1].copy())
+
+
+def _packed(columns: bytes) -> str:
     text = b2a_base64(_CODEC.compress(columns, asbytes=True), newline=False)
-    return text.translate(_URL_SAFE).decode("ascii")
+    return text.replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
 
 
-def _unpacked(text: str, n_rows: int, n_columns: int) -> Floats:
-    columns = _CODEC.decompress(urlsafe_b64decode(text), n_rows * n_columns * 8, asbytes=True)
-    numbers: Floats = np.frombuffer(columns, dtype=np.float64).reshape(n_columns, n_rows).T
+def _unpacked(text: str, n_numbers: int) -> Floats:
+    columns = _CODEC.decompress(urlsafe_b64decode(text), n_numbers * _FLOAT_BYTES, asbytes=True)
+    numbers: Floats = np.frombuffer(columns, dtype=np.float64)
     return numbers

@@ -7,7 +7,7 @@ from typing import Any
 
 from quikapp_ml.errors import NotFound
 from quikapp_ml.serving.ledger_archive import Recorded
-from quikapp_ml.serving.ledger_packing import Candidates
+from quikapp_ml.serving.ledger_packing import Candidates, Pools
 
 MOST_SHOWN = 100
 """Candidates of a type, the best first."""
@@ -50,6 +50,8 @@ class DecisionExplained:
     """`kept`, `addresses_hashed`, `sampled_out`, or `erased`."""
     policy_version: str | None
     endpoint: str | None
+    asked_by: str | None
+    """Owner of the token that asked; None where an older version wrote the row."""
     features_from: str | None
     experiment: str | None
     variant: str | None
@@ -77,6 +79,7 @@ def explained(row: Recorded, user_id: str | None = None) -> DecisionExplained:
         inputs="erased" if row.is_erased else columns["inputs"],
         policy_version=columns["policy_version"],
         endpoint=columns["endpoint"],
+        asked_by=None if is_own else columns["asked_by"],
         features_from=columns["features_from"],
         experiment=None if is_own else columns["experiment"],
         variant=None if is_own else columns["variant"],
@@ -91,7 +94,7 @@ def explained(row: Recorded, user_id: str | None = None) -> DecisionExplained:
 def _candidates(kept: Mapping[str, Any] | None) -> dict[str, list[ExplainedCandidate]] | None:
     if kept is None or "pools" not in kept:
         return None
-    return {kind: _best(Candidates.unpacked(packed)) for kind, packed in kept["pools"].items()}
+    return {kind: _best(of_type) for kind, of_type in Pools.unpacked(kept["pools"]).by_type.items()}
 
 
 def _best(candidates: Candidates) -> list[ExplainedCandidate]:

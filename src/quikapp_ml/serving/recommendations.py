@@ -20,7 +20,7 @@ from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
 from quikapp_ml.serving.context import asker_of, check_context
 from quikapp_ml.serving.decisions import DecisionLedger
-from quikapp_ml.serving.ledger_packing import Candidates
+from quikapp_ml.serving.ledger_packing import Candidates, Pools
 from quikapp_ml.serving.policy import POLICY_VERSION, Scored, mix
 from quikapp_ml.serving.reasons import Facts, reasons_for
 from quikapp_ml.serving.scoring import Scores, answered_by
@@ -122,7 +122,7 @@ class RecommendationService:
                 latency_ms=(time.perf_counter() - started) * 1000,
                 features=_features_of(chosen, pools),
                 candidates={
-                    "pools": {kind: pool.candidates(scores[kind]) for kind, pool in pools.items()},
+                    "pools": Pools({kind: pool.candidates(scores[kind]) for kind, pool in pools.items()}),
                     "told": told,
                     "parameters": tried.parameters,
                 },

@@ -24,7 +24,7 @@ from quikapp_ml.models.sentiment import SentimentClassifier
 from quikapp_ml.models.spam import SpamClassifier
 from quikapp_ml.serving import ranking, recommendations, sentiment, spam
 from quikapp_ml.serving.ledger_archive import Recorded
-from quikapp_ml.serving.ledger_packing import Candidates
+from quikapp_ml.serving.ledger_packing import Candidates, Pools
 from quikapp_ml.serving.policy import Scored
 from quikapp_ml.serving.reasons import PLAIN, strongest
 from quikapp_ml.serving.scoring import Scores
@@ -37,7 +37,7 @@ NOT_ASKED = Reason("not_recorded", "Was not recommended then, so its reasons wer
 def recommend(row: Recorded, model: Model | None, by: ModelRef) -> RecommendationAnswer:
     """The list that this model and the policy make of the recorded candidates."""
     request, kept = row.columns["request"], row.columns["candidates"]
-    pools = {kind: _pool(given) for kind, given in kept["pools"].items()}
+    pools = {kind: _pool(of_type) for kind, of_type in Pools.unpacked(kept["pools"]).by_type.items()}
     recommender = _as(RecommendationModel, model)
     if recommender is None:
         scores = recommendations.rule_scores(pools)
@@ -120,8 +120,7 @@ REMAKES: Mapping[str, Remake] = {
 """By kind of decision; invocations have a way of their own."""
 
 
-def _pool(given: Mapping[str, Any]) -> recommendations.Pool:
-    kept = Candidates.unpacked(given)
+def _pool(kept: Candidates) -> recommendations.Pool:
     return recommendations.Pool(kept.item_ids, kept.item_ids, kept.sources, kept.frame)
 
 

@@ -1,10 +1,17 @@
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
+import orjson
 import pytest
 
 from quikapp_ml.databricks_api.guard import is_local
-from quikapp_ml.serving.access import FAILURES, create_token
+from quikapp_ml.entities.decisions import Decision, ModelRef
+from quikapp_ml.serving.access import FAILURES, LOCAL, create_token
+from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.stores.lake.tables import AUDIT
+from quikapp_ml.stores.spool.memory import MemorySpool
+from support.endpoints import RECORD
 from support.workspace import ENDPOINTS, Workspace, config
 
 QUESTION = {"user_id": "user-1"}
@@ -108,6 +115,34 @@ def test_every_change_is_in_the_audit_table_and_no_look_is(workspace: Workspace)
     assert {row["service_name"] for row in rows} == {"serverlessModelServing"}
     assert all(row["source_ip_address"].startswith("ip-") for row in rows)
     assert sum(row["user_agent"] == "tests/1" for row in rows) == 1
+
+
+def test_decisions_have_the_holder_of_the_token(workspace: Workspace) -> None:
+    """Whatever user the question names; and what asks from this machine without a token is the machine itself."""
+    workspace.made("mine", 4)
+    body = {"dataframe_records": [RECORD]}
+    assert workspace.request("POST", "/serving-endpoints/mine/invocations", json=body).status_code == 200
+    holders: list[str] = []
+    service = workspace.service.recommendations
+    service.recommend = noting(service.recommend, holders)  # type: ignore[assignment,method-assign]
+    assert workspace.client.post(OWN, json=QUESTION).status_code == 200
+    headers = {"authorization": f"Bearer {workspace.token('ann')}"}
+    assert workspace.request_from("192.0.2.7", "POST", OWN, json=QUESTION, headers=headers).status_code == 200
+    invoked = [orjson.loads(frame.body)["asked_by"] for frame in workspace.setup.decisions.read(0)]
+    assert (invoked, holders) == (["admin"], [LOCAL, "ann"])
+
+
+def noting(answer: Callable[[Any], Any], holders: list[str]) -> Callable[[Any], Any]:
+    """The same, and the holder that a ledger would write down."""
+
+    def noted(question: Any) -> Any:
+        spool = MemorySpool()
+        ledger = DecisionLedger(spool, b"key")
+        ledger.record(Decision(ledger.new_decision_id(), "rank", "u1", ModelRef("m", "1.0.0"), {}, {}, 1.0))
+        holders.extend(orjson.loads(frame.body)["asked_by"] for frame in spool.read(0))
+        return answer(question)
+
+    return noted
 
 
 def test_a_token_of_a_client_that_is_not_ours_is_never_shown(workspace: Workspace) -> None:

@@ -12,11 +12,12 @@ import pytest
 
 from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.errors import JobFailed, NotFound
-from quikapp_ml.jobs.table_upkeep import MANY_SMALL_FILES, keep_up, pinned_versions, run
+from quikapp_ml.jobs.table_upkeep import MANY_SMALL_FILES, keep_up, pinned_versions, retentions, run
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake, Table
 from quikapp_ml.stores.lake.memory import MemoryLake
+from quikapp_ml.stores.lake.tables import DECISIONS
 from quikapp_ml.stores.registry.base import NewVersion
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -57,6 +58,26 @@ def test_tables_that_are_well_kept_are_left_alone(lake: Lake) -> None:
     assert all(done.is_idle for done in keep_up(lake, {}, timedelta(days=30)))
     assert {name: lake.version(name) for name in lake.names()} == versions
     assert (numbers(lake, LOG), numbers(lake, LOG, 1)) == ([2], [1])
+
+
+def test_a_setting_says_how_long_decisions_are_kept(lake: Lake, tmp_path: Path) -> None:
+    """Their rows are for good unless it does."""
+    lake.ensure(DECISIONS)
+    known = {"kind": "rank", "request": "{}"}
+    ages = {"old": 31, "new": 29}
+    made = [
+        {"decision_id": one, "decided_at": datetime.now(UTC) - timedelta(days=age), **known}
+        for one, age in ages.items()
+    ]
+    lake.append(DECISIONS.name, pa.Table.from_pylist(made, schema=DECISIONS.columns))
+    home = {"QUIKAPP_ML_HOME": str(tmp_path)}
+    for days, left in ({}, 2), ({"QUIKAPP_ML_DECISION_DAYS": "30"}, 1):
+        asked = retentions(Settings.from_environment({**home, **days}))
+        keep_up(lake, {}, timedelta(days=30), retentions=asked, dry_run=True)
+        assert lake.read(DECISIONS.name).num_rows == 2
+        keep_up(lake, {}, timedelta(days=30), retentions=asked)
+        assert lake.read(DECISIONS.name).num_rows == left
+    assert lake.read(DECISIONS.name)["decision_id"].to_pylist() == ["new"]
 
 
 def test_rows_past_their_retention_go_and_can_be_read_for_the_time_of_the_history(lake: Lake) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from quikapp_ml.entities.decisions import Decision, ModelRef
 from quikapp_ml.serving import decisions
-from quikapp_ml.serving.decisions import DecisionLedger, asked_through, time_ordered_id
+from quikapp_ml.serving.decisions import DecisionLedger, asked_by, asked_through, time_ordered_id
 from quikapp_ml.serving.lake_writer import arrow_rows
 from quikapp_ml.stores.lake.tables import DECISIONS
 from quikapp_ml.stores.spool.memory import MemorySpool
@@ -68,6 +68,7 @@ def test_a_decision_becomes_a_row_of_its_table(ledger: DecisionLedger, spool: Me
         "kind": "spam-check",
         "decided_at": NOW,
         "user_id": "user-789",
+        "asked_by": "local",
         "model_name": "spam-classifier",
         "model_version": "2.4.0",
         "model_number": 7,
@@ -117,6 +118,16 @@ def test_decisions_name_the_endpoint_that_was_asked(ledger: DecisionLedger, spoo
         ledger.record(decision(ledger.new_decision_id(), endpoint="mine"))
     ledger.record(decision(ledger.new_decision_id()))
     assert [row["endpoint"] for row in rows(spool)] == ["quikapp-spam", "mine", None]
+
+
+def test_decisions_name_whose_token_asked(ledger: DecisionLedger, spool: MemorySpool) -> None:
+    with asked_by("ann@example.com"):
+        ledger.record(decision(ledger.new_decision_id()))
+    ledger.record(decision(ledger.new_decision_id()))
+    assert [(row["user_id"], row["asked_by"]) for row in rows(spool)] == [
+        ("user-789", "ann@example.com"),
+        ("user-789", "local"),
+    ]
 
 
 def test_sampling_keeps_every_row_and_the_inputs_of_its_share(spool: MemorySpool, clock: Clock) -> None:

@@ -72,6 +72,19 @@ def test_decisions_stay_without_their_inputs(lake: Lake) -> None:
     assert (rows["d2"]["user_id"], rows["d2"]["answer"]) == ("U2", '{"items":["erased","U12"]}')
 
 
+def test_who_asked_goes_with_the_person(lake: Lake) -> None:
+    """Their own decisions, and those that they asked for others, have nothing of them any more."""
+    asked = [{**decision("d3", "U1", "{}"), "asked_by": "U1"}, {**decision("d4", "U2", "{}"), "asked_by": "U1"}]
+    more = [{**decision("d5", "U1", "{}"), "asked_by": "app@example.com", "unit": "U1", "candidates": "{}"}]
+    write(lake, DECISIONS, *asked, *more)
+    Erasure(lake, "U1").run()
+    rows = {row["decision_id"]: row for row in lake.read(DECISIONS.name).to_pylist()}
+    assert [rows[one]["asked_by"] for one in ("d3", "d4", "d5")] == ["erased", "erased", "app@example.com"]
+    assert (rows["d4"]["user_id"], rows["d4"]["request"]) == ("U2", "{}")
+    assert (rows["d5"]["unit"], rows["d5"]["candidates"]) == ("erased", None)
+    assert all(value != "U1" for row in rows.values() for value in row.values())
+
+
 def test_copies_of_rows_go_whole_and_the_audit_trail_stays(lake: Lake) -> None:
     Erasure(lake, "U1").run()
     assert column(lake, QUARANTINE, "row") == ['{"user_id": "U12"}']

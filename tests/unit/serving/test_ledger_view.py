@@ -28,7 +28,7 @@ def test_everything_is_told_to_who_answers_for_it(row: Recorded) -> None:
     told = explained(row)
     assert (told.model.name, told.model.version, told.model.number) == ("recommendation-v2", "9.9.9", 7)
     assert (told.model.alias, told.policy_version, told.inputs) == ("champion", "mix-1", "kept")
-    assert told.question["limit"] == 3
+    assert (told.question["limit"], told.asked_by) == (3, "local")
     assert told.candidates is not None
     assert set(told.candidates) == {"channel", "user", "message"}
     best = told.candidates["channel"]
@@ -39,7 +39,7 @@ def test_everything_is_told_to_who_answers_for_it(row: Recorded) -> None:
 
 def test_a_person_sees_their_own_without_weights(row: Recorded) -> None:
     told = explained(row, "ann")
-    assert told.candidates is None
+    assert (told.candidates, told.asked_by) == (None, None)
     first = told.answer["recommendations"][0]
     assert first["reasons"]
     assert "contributions" not in first

@@ -40,11 +40,11 @@ DECISIONS = Table(
         model_number=pa.int64(), degraded=pa.bool_(), experiment=_TEXT, variant=_TEXT, propensity=pa.float64(),
         request=_TEXT, features=_TEXT, answer=_TEXT, latency_ms=pa.float64(),
         model_alias=_TEXT, policy_version=_TEXT, endpoint=_TEXT, inputs=_TEXT, request_hash=_TEXT,
-        features_from=_TEXT, candidates=_TEXT, assignment=_TEXT, unit=_TEXT,
+        features_from=_TEXT, candidates=_TEXT, assignment=_TEXT, unit=_TEXT, asked_by=_TEXT,
     ),
     key=("decision_id",),
-    comment="Every answer: who asked, which model answered, from which candidates and features, with what result "
-    "(JSON texts), and how long it took. IP addresses are keyed hashes.",
+    comment="Every answer: for whom, who asked, which model answered, from which candidates and features, with what "
+    "result (JSON texts), and how long it took. IP addresses are keyed hashes.",
     constraints=given("decision_id", "kind", "decided_at"),
     owner=OWNER,
 )  # fmt: skip
