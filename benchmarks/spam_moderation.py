@@ -56,6 +56,12 @@ class Starter:
     def note_fallback(self) -> None:
         pass
 
+    def offer(self, *_asked: object) -> None:
+        pass
+
+    def offer(self, *_answered: object) -> None:
+        pass
+
 
 class Counting:
     """A ledger that gives ids and keeps nothing."""

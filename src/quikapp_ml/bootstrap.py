@@ -45,7 +45,12 @@ from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.serving.payload_log import PayloadLog
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
+from quikapp_ml.serving.replay_models import PinnedModels
+from quikapp_ml.serving.rollout_guard import RolloutGuard
+from quikapp_ml.serving.rollout_world import RolloutWorld
+from quikapp_ml.serving.rollouts import RolloutDesk
 from quikapp_ml.serving.sentiment import SentimentService
+from quikapp_ml.serving.shadow import ShadowHost
 from quikapp_ml.serving.spam import SpamService
 from quikapp_ml.serving.sql.opening import open_statements
 from quikapp_ml.serving.trying import ModelChoice
@@ -60,6 +65,7 @@ from quikapp_ml.stores.registry.base import CHAMPION, ModelRegistry
 from quikapp_ml.stores.spool.file import FileSpool
 from quikapp_ml.stores.state import open_state
 from quikapp_ml.training.replay import ordered_events
+from quikapp_ml.training.rollout_moves import RecordedAliases
 from quikapp_ml.training.starters import read_metadata, register_starters
 from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle, find_bundle, read_bundle
@@ -69,6 +75,7 @@ from quikapp_ml.workflows.schedule import Scheduler, quartz_to_next
 
 if TYPE_CHECKING:
     from quikapp_ml.serving.experiment_results import ExperimentReader
+    from quikapp_ml.serving.rollout_evidence import RolloutEvidence
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +126,7 @@ class Service:
             self._open_questions()
             self._open_workspace()
             self._open_monitors()
+            self._open_rollouts()
             self._open_jobs(environment)
         except BaseException:
             self._closing.close()
@@ -164,7 +172,10 @@ class Service:
             self.state.experiments, self.registry, MODEL_CLASSES, self.workspace, settings.alias_poll_seconds
         )
         self.experiment_desk = ExperimentDesk(self.state.experiments, self.registry, lambda: datetime.now(UTC))
-        models = ModelChoice(self.models, self.experiments)
+        self.versions = PinnedModels(self.registry, {}, MODEL_CLASSES)
+        self._closing.callback(self.versions.close)
+        self.shadows = ShadowHost(lambda name, number: self.versions.by_number(name, number).model)
+        models = ModelChoice(self.models, self.experiments, self.shadows)
         parts = (models, self.ledger, self.workspace, self.features, time.time)
         self.recommendations = RecommendationService(*parts)
         self.ranking = RankingService(*parts)
@@ -206,6 +217,30 @@ class Service:
             self.experiments.follow,
             teach=self.bandits.teach,
         )
+
+    def _open_rollouts(self) -> None:
+        def now() -> datetime:
+            return datetime.now(UTC)
+
+        self.rollouts = RolloutDesk(self.state.rollouts, self.experiment_desk, self.registry, now)
+        aliases = RecordedAliases(self.registry, self.lake, now)
+        world = RolloutWorld(self.experiment_desk, aliases, self.lake, self._follow_answers)
+        self.rollout_guard = RolloutGuard(self.rollouts, world, self.shadows, lambda: self.rollout_evidence)
+
+    def _follow_answers(self) -> None:
+        """Let the next answer know of an alias that moved, or an experiment that was begun or ended."""
+        self.models.refresh()
+        self.experiments.follow()
+
+    @cached_property
+    def rollout_evidence(self) -> "RolloutEvidence":
+        """What looks at rollouts; statistics cost time and memory, which the first rollout pays."""
+        module = import_module("quikapp_ml.serving.rollout_evidence")
+        evidence: RolloutEvidence = module.RolloutEvidence(
+            self.lake, self.registry, self.versions, self.shadows, self.experiment_desk,
+            self.experiment_reader.guarded, lambda: datetime.now(UTC),
+        )  # fmt: skip
+        return evidence
 
     @cached_property
     def experiment_reader(self) -> "ExperimentReader":
@@ -295,7 +330,10 @@ class Service:
             return
         self._is_started = True
         self.start_intake()
-        for part in (self.models, self.moderation, self.experiments, self.experiment_guard, self.health):
+        for part in (
+            self.models, self.moderation, self.experiments, self.experiment_guard, self.shadows, self.rollout_guard,
+            self.health,
+        ):  # fmt: skip
             part.start()
             self._closing.callback(part.close)
         self._start_workspace()

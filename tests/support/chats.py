@@ -1,5 +1,6 @@
 """A small chat to ask questions about: events are told one by one, each a minute after the last."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,6 +89,7 @@ class OneModel:
         self.version = version
         self.choice = AS_EVER
         self.fallbacks = 0
+        self.offered: list[tuple[str, Model, Callable[[Any], Any]]] = []
 
     def get(self, name: str) -> Loaded:
         """The model, when it has that name."""
@@ -102,6 +104,10 @@ class OneModel:
     def note_fallback(self) -> None:
         """Count it."""
         self.fallbacks += 1
+
+    def offer(self, name: str, champion: Model, score: Callable[[Any], Any]) -> None:
+        """Keep the question for who asks it again."""
+        self.offered.append((name, champion, score))
 
 
 class Ledger:

@@ -8,6 +8,7 @@ from quikapp_ml.entities.experiments import ExperimentSpec, ExperimentState
 from quikapp_ml.errors import Conflict, QuikAppMLError
 from quikapp_ml.experiments.results import MISMATCH, ExperimentResults, Finding
 from quikapp_ml.serving.experiments import ExperimentDesk, spec_of
+from quikapp_ml.serving.rollouts import ROLLOUT
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class ExperimentGuard:
         """Stop what does harm, and return why, by name. One that cannot be read is passed over."""
         stopped = {}
         for record in self._desk.all():
-            if record.state != ExperimentState.RUNNING or self._closing.is_set():
+            is_rollouts_own = record.created_by.startswith(ROLLOUT)  # its guard knows what harm is
+            if record.state != ExperimentState.RUNNING or is_rollouts_own or self._closing.is_set():
                 continue
             try:
                 why = harm_of(self._read(spec_of(record)))

@@ -65,6 +65,9 @@ class _OneModel:
     def note_fallback(self) -> None:
         """Nothing is counted."""
 
+    def offer(self, *_answered: object) -> None:
+        """Nobody is in the shadow."""
+
 
 class _OneId:
     """A ledger that keeps nothing: the decision is made already."""

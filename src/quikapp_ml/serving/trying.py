@@ -11,6 +11,7 @@ from quikapp_ml.models.base import Model
 from quikapp_ml.serving.experiment_host import Asker, Choice, ExperimentHost, Exposure
 from quikapp_ml.serving.loading import Loaded, ModelHost
 from quikapp_ml.serving.scoring import loaded_model, or_rules
+from quikapp_ml.serving.shadow import ShadowHost
 
 logger = logging.getLogger(__name__)
 
@@ -30,14 +31,18 @@ class Models(Protocol):
     def note_fallback(self) -> None:
         """Count an answer that a variant's model failed to give."""
 
+    def offer(self, name: str, champion: Model, score: Callable[[Any], Any]) -> None:
+        """A question that the model of this name has answered, for who is in its shadow. Never raises."""
+
 
 class ModelChoice:
-    """`Models` of a model host and of the experiments that run on it."""
+    """`Models` of a model host, of the experiments that run on it, and of those in its shadow."""
 
-    def __init__(self, models: ModelHost, experiments: ExperimentHost) -> None:
+    def __init__(self, models: ModelHost, experiments: ExperimentHost, shadows: ShadowHost) -> None:
         self.get = models.get
         self.choose = experiments.choose
         self.note_fallback = experiments.note_fallback
+        self.offer = shadows.offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +101,6 @@ def scored(
             )
     by_model = None if tried.model is None else partial(score, tried.model)
     result, is_degraded = or_rules(by_model, by_rules)
+    if tried.model is not None and not is_degraded:
+        models.offer(model_class.name, tried.model, score)
     return result, tried, is_degraded

@@ -69,6 +69,14 @@ def test_lost_units_stop_it_whatever_the_metrics_say() -> None:
     assert desk.guard.look() == {"first": "Believe no other number."}
 
 
+def test_the_experiments_of_rollouts_are_left_to_their_guard() -> None:
+    desk = Desk(shown(arrivals=replace(ARRIVALS, mismatch_p_value=0.001)))
+    desk.desk.create(SPEC.model_copy(update={"name": "ranks-5", "layer": "other"}), "rollout:ranks")
+    desk.desk.stop("first", "ann")
+    desk.desk.start("ranks-5", "rollout:ranks")
+    assert desk.guard.look() == {}
+
+
 @pytest.mark.parametrize("role", ["deciding", "secondary", "watched"])
 def test_other_metrics_stop_nothing(role: str) -> None:
     desk = Desk(shown(metrics=[replace(READS, role=role, finding=Finding.LOWER)]))  # type: ignore[arg-type]
