@@ -107,6 +107,12 @@ class Settings(BaseSettings):
         validation_alias="QUIKAPP_ML_SPOOL_MAX_BYTES",
         description="Events are refused (503) while more bytes than this wait for the Delta tables.",
     )
+    trust_loopback: bool = Field(
+        True,
+        validation_alias="QUIKAPP_ML_TRUST_LOOPBACK",
+        description="Whether programs of this machine need no token for QuikApp's own endpoints and MLflow's pages. "
+        "`false` behind a reverse proxy on this machine: one that adds no `X-Forwarded-For` makes everybody local.",
+    )
     max_body_bytes: int = Field(
         8 * 1024**2, ge=1024, validation_alias="QUIKAPP_ML_MAX_BODY_BYTES", description="Largest request body accepted."
     )

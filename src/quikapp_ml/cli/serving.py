@@ -1,6 +1,7 @@
 """`up`, `serve`, `doctor`, `env`: running the service and asking how it is wired."""
 
 import gc
+import ipaddress
 import socket
 from datetime import UTC, datetime
 from typing import Annotated
@@ -112,9 +113,20 @@ def _run(service: Service, listener: socket.socket, *, show_examples: bool) -> N
         _show_examples(service, url)
     else:
         errors.print(f"Serving on {url}")
+    warn_of_strangers(service.settings, listener)
     service.start_intake()
     gc.freeze()  # the state that was read in stays: looking through all of it would hold up answers now and then
     server_of(create_app(service)).run(sockets=[listener])
+
+
+def warn_of_strangers(settings: Settings, listener: socket.socket) -> None:
+    """Who opens the service to other machines must know who is taken for a program of this one."""
+    if settings.trust_loopback and not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+        errors.print(
+            "Other machines can reach this service, and need tokens; programs of this machine do not. Behind a reverse "
+            "proxy on this machine that adds no X-Forwarded-For everybody would be one of them: set "
+            "QUIKAPP_ML_TRUST_LOOPBACK=false"
+        )
 
 
 def server_of(app: FastAPI, last_seconds: int = LAST_SECONDS) -> uvicorn.Server:

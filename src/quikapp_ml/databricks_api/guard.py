@@ -1,6 +1,7 @@
 """Lets callers in: by token, or without one from this very machine to QuikApp's own endpoints. Notes every change.
 
-A request is from this machine when its connection is, it names this machine (`Host`) and no proxy has passed it on.
+A request is from this machine when its connection is, it names this machine (`Host`) and no proxy has passed it on. None is
+where that is not to be trusted (`QUIKAPP_ML_TRUST_LOOPBACK`).
 What a proxy says about whom it speaks for (`X-Forwarded-For`) is never believed.
 """
 
@@ -14,9 +15,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quikapp_ml.databricks_api.errors import error_answer, speaks_databricks
-from quikapp_ml.databricks_api.requests import CALLER
+from quikapp_ml.databricks_api.requests import ACTION, CALLER
 from quikapp_ml.errors import QuikAppMLError, StorageFailed
-from quikapp_ml.serving.access import LOCAL, AccessGate, Caller, TooManyWrongTokens, WrongToken
+from quikapp_ml.serving.access import ALL_APIS, LOCAL, AccessGate, Caller, TooManyWrongTokens, WrongToken
 from quikapp_ml.serving.audit import AuditTrail, new_entry
 from quikapp_ml.serving.decisions import asked_by
 
@@ -52,6 +53,9 @@ SCOPE_OF: Mapping[str, str] = {
 }
 """Which scope a token needs, by the beginning of the path; other Databricks paths need any token."""
 
+MLFLOW_PAGES = "/mlflow/"
+"""MLflow's user interface, and what its pages ask."""
+
 AUDITED: Mapping[str, str] = {
     "/api/2.0/serving-endpoints": "serverlessModelServing",
     "/api/2.0/permissions": "serverlessModelServing",
@@ -62,6 +66,7 @@ AUDITED: Mapping[str, str] = {
     "/api/data-quality": "lakehouseMonitoring",
     "/api/2.2/jobs": "jobs",
     "/api/2.0/token": "accounts",
+    MLFLOW_PAGES: "mlflowExperiment",
 }
 """Name of the service in the audit table, by the beginning of the path."""
 
@@ -95,14 +100,15 @@ class AccessGuard:
             return
         service = scope["app"].state.service
         try:
-            caller = _admitted(scope, service.access)
+            caller = _admitted(scope, service.access, service.settings.trust_loopback)
         except Refusal as refusal:
             await self._answer(scope, refusal)(scope, receive, send)
             return
         if caller is not None:
             scope[CALLER] = caller
-            if speaks_databricks(scope["path"]) and scope["method"] not in _READING and _audited(scope["path"]):
-                send = _NotingSend(scope, send, service.audit, caller)
+        changer = _changer(scope, service.access, caller)
+        if changer is not None:
+            send = _NotingSend(scope, send, service.audit, changer)
         with asked_by(LOCAL if caller is None else caller.name):
             await self._app(scope, receive, send)
 
@@ -123,12 +129,22 @@ def is_local(scope: Scope) -> bool:
     return True
 
 
-def _admitted(scope: Scope, access: AccessGate) -> Caller | None:
+def _changer(scope: Scope, access: AccessGate, caller: Caller | None) -> Caller | None:
+    """Who is to be noted for a request, if it may change something that is audited."""
+    path = scope["path"]
+    if scope["method"] in _READING or not _audited(path):
+        return None
+    if path.startswith(MLFLOW_PAGES):  # nobody else is let in, and from this machine without a token
+        return caller or Caller(access.admin, (ALL_APIS,), is_admin=True)
+    return caller if speaks_databricks(path) else None
+
+
+def _admitted(scope: Scope, access: AccessGate, trusts_loopback: bool) -> Caller | None:
     path = scope["path"]
     is_workspace = speaks_databricks(path)
     if any(path == each or path.startswith(f"{each}/") for each in OPEN) or path.startswith(OWN_TOKENS):
         return None
-    if not is_workspace and is_local(scope):
+    if trusts_loopback and not is_workspace and is_local(scope):
         return None
     token = _bearer(scope)
     if not token:
@@ -208,12 +224,13 @@ class _NotingSend:
     def _note(self, status: int) -> None:
         scope = self._scope
         endpoint = scope.get("endpoint")
-        if endpoint is None:
-            return  # nothing is at this path
+        action = scope.get(ACTION, getattr(endpoint, "__name__", "change"))
+        if endpoint is None or not action:
+            return  # nothing is at this path, or nothing changes by it
         client = scope.get("client")
         entry = new_entry(
             _audited(scope["path"]),
-            _WORD.sub(lambda match: match[1].upper(), getattr(endpoint, "__name__", "change")),
+            _WORD.sub(lambda match: match[1].upper(), action),
             self._caller.name,
             {name: str(value) for name, value in scope.get("path_params", {}).items()},
             status=status,

@@ -14,6 +14,9 @@ from quikapp_ml.serving.access import Caller
 CALLER = "quikapp_ml.caller"
 """Where the guard leaves the caller in the scope of a request."""
 
+ACTION = "quikapp_ml.action"
+"""Where a route that does several things leaves what it does in the scope, for the audit log; empty for a look."""
+
 MAX_PAGE = 1_000
 
 T = TypeVar("T")

@@ -142,8 +142,8 @@ class AccessGate:
     """
 
     def __init__(self, tokens: Tokens, admin: str, clock: Callable[[], float] = time.time) -> None:
+        self.admin = admin
         self._tokens = tokens
-        self._admin = admin
         self._clock = clock
         self._by_prefix: dict[str, Token] = {}
         self._read_at = float("-inf")
@@ -162,7 +162,7 @@ class AccessGate:
             self._brake.note_wrong(address, digest)
             raise WrongToken
         self._brake.note_right(address, digest)
-        return Caller(token.owner, token.scopes, token.owner == self._admin)
+        return Caller(token.owner, token.scopes, token.owner == self.admin)
 
     def _find(self, digest: str, now: float) -> Token | None:
         self._refresh(now, REFRESH_SECONDS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quikapp_ml.api.app import create_app
-from quikapp_ml.cli.serving import server_of, url_of
+from quikapp_ml.cli.serving import server_of, url_of, warn_of_strangers
 from quikapp_ml.settings import Settings
 from support.fake_service import FakeService
 
@@ -18,6 +18,20 @@ def test_commands_find_the_service_at_an_address_that_admits_this_machine(bound:
     with socket.socket() as listener:
         listener.bind((bound, 0))
         assert url_of(listener) == f"http://{named}:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("bound", "trusts", "warns"),
+    [("127.0.0.1", "true", False), ("0.0.0.0", "true", True), ("0.0.0.0", "false", False)],
+)
+def test_who_opens_the_service_to_others_is_told_who_is_trusted(
+    bound: str, trusts: str, warns: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"QUIKAPP_ML_HOME": str(tmp_path), "QUIKAPP_ML_TRUST_LOOPBACK": trusts}
+    with socket.socket() as listener:
+        listener.bind((bound, 0))
+        warn_of_strangers(Settings.from_environment(given), listener)
+    assert ("QUIKAPP_ML_TRUST_LOOPBACK=false" in capsys.readouterr().err.replace("\n", "")) == warns
 
 
 def test_a_body_that_does_not_end_holds_the_end_up_for_a_moment_only(tmp_path: Path) -> None:

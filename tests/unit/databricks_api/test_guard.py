@@ -1,17 +1,21 @@
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from quikapp_ml.databricks_api.guard import is_local
 from quikapp_ml.entities.decisions import Decision, ModelRef
+from quikapp_ml.errors import Unavailable
 from quikapp_ml.serving.access import FAILURES, LOCAL, create_token
 from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.tables import AUDIT
 from quikapp_ml.stores.spool.memory import MemorySpool
 from support.endpoints import RECORD
+from support.fake_service import FakeService, running
 from support.workspace import ENDPOINTS, Workspace, config
 
 QUESTION = {"user_id": "user-1"}
@@ -115,6 +119,61 @@ def test_every_change_is_in_the_audit_table_and_no_look_is(workspace: Workspace)
     assert {row["service_name"] for row in rows} == {"serverlessModelServing"}
     assert all(row["source_ip_address"].startswith("ip-") for row in rows)
     assert sum(row["user_agent"] == "tests/1" for row in rows) == 1
+
+
+class NoPages:
+    """MLflow's user interface, which does not answer."""
+
+    elsewhere = ""
+
+    def url(self) -> str:
+        raise Unavailable("there are no pages here")
+
+
+def test_changes_by_mlflows_pages_are_in_the_audit_table_under_the_local_administrator(workspace: Workspace) -> None:
+    cast(Any, workspace.service).mlflow_ui = NoPages()
+    api = "/mlflow/ajax-api/2.0/mlflow"
+    for method, path, body in (
+        ("POST", "runs/search", {"experiment_ids": ["0"]}),
+        ("GET", "runs/get?run_id=r1", None),
+        ("POST", "../../../graphql", {"query": ""}),
+        ("POST", "runs/delete", {"run_id": "r1", "other": "x"}),
+        ("DELETE", "registered-models/alias", {"name": "m", "alias": "champion"}),
+        ("PATCH", "logged-models/m-1/tags", {"tags": []}),
+        ("POST", "prompts/make-new", ["no object"]),
+    ):
+        workspace.client.request(method, f"{api}/{path}", json=body)
+    headers = {"authorization": f"Bearer {workspace.token('ann')}"}
+    workspace.request_from("192.0.2.7", "POST", f"{api}/runs/restore", json={"run_id": "r2"}, headers=headers)
+    workspace.service.audit.drain()
+    rows = workspace.service.audit._lake.read(AUDIT.name).to_pylist()
+    told = [
+        (
+            row["action_name"], row["user_identity"]["email"], row["response"]["status_code"],
+            {key: value for key, value in row["request_params"] if key != "path"},
+        )
+        for row in sorted(rows, key=lambda row: row["event_time"])
+    ]  # fmt: skip
+    assert told == [
+        ("deleteRun", "admin", 503, {"run_id": "r1"}),
+        ("deleteRegisteredModelAlias", "admin", 503, {"name": "m", "alias": "champion"}),
+        ("setLoggedModelTags", "admin", 503, {}),
+        ("makeNew", "admin", 503, {}),
+        ("restoreRun", "ann", 403, {"run_id": "r2"}),
+    ]
+    assert {row["service_name"] for row in rows} == {"mlflowExperiment"}
+
+
+def test_where_this_machine_is_not_trusted_everybody_needs_a_token(tmp_path: Path) -> None:
+    given = {"QUIKAPP_ML_HOME": str(tmp_path), "QUIKAPP_ML_TRUST_LOOPBACK": "false"}
+    service = FakeService(Settings.from_environment(given))
+    token, _ = create_token(service.state.tokens, "ann", ("quikapp",), timedelta(days=1))
+    with running(service) as client:
+        assert client.post(OWN, json=QUESTION).status_code == 401
+        assert client.get("/mlflow/").status_code == client.get("/metrics").status_code == 401
+        assert client.get("/health").status_code == 200
+        headers = {"authorization": f"Bearer {token}"}
+        assert client.request("POST", OWN, json=QUESTION, headers=headers).status_code == 200
 
 
 def test_decisions_have_the_holder_of_the_token(workspace: Workspace) -> None:

@@ -1,6 +1,7 @@
 """`/mlflow`: the user interface of MLflow, passed on to the process that serves it."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,8 +11,11 @@ from fastapi import APIRouter, Request
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Match
 
-from quikapp_ml.databricks_api.requests import CALLER
+from quikapp_ml.databricks_api.mlflow.routes import PATH as MLFLOW_API
+from quikapp_ml.databricks_api.mlflow.routes import ROUTES
+from quikapp_ml.databricks_api.requests import ACTION, CALLER
 from quikapp_ml.errors import PermissionDenied, Unavailable
 from quikapp_ml.serving.mlflow_ui import PREFIX, MlflowUi
 
@@ -27,6 +31,9 @@ _SECONDS = 60.0
 _CLOSED = ("webhooks", "gateway", "upload-artifact", "mlflow-artifacts", "workspaces", "promptlab")
 """Parts of MLflow's server that ask other servers, or write files."""
 _PAGES = f"{PREFIX}/static-files/"
+_LOOKS = ("search", "get", "batch-get", "graphql", "list", "query")
+"""What names of operations begin with that change nothing, though they are asked by POST."""
+_TOLD = ("experiment_id", "run_id", "run_uuid", "model_id", "name", "new_name", "version", "alias", "key")
 _PLACES = ("artifact_location", "artifactLocation")
 
 
@@ -42,6 +49,7 @@ async def pass_on(request: Request) -> Response:
     ui: MlflowUi = request.app.state.service.mlflow_ui
     if ui.elsewhere:
         return RedirectResponse(ui.elsewhere, 307)
+    _name_change(request, await request.body())
     _check(request, await request.body())
     url = await run_in_threadpool(ui.url)
     client = httpx.AsyncClient(base_url=url, timeout=_SECONDS)
@@ -82,6 +90,21 @@ def _check(request: Request, body: bytes) -> None:
         raise PermissionDenied("this part of MLflow is closed here: it asks other servers, or writes files")
     if path.rstrip("/").endswith("/experiments/create") and _names_a_place(body):
         raise PermissionDenied("artifact_location is not available here: this service keeps all artefacts itself")
+
+
+def _name_change(request: Request, body: bytes) -> None:
+    """Leave for the audit log what is done, named as the workspace's own route does it, and to what."""
+    path = request.scope["path"].rstrip("/")
+    last, tail = path.rpartition("/")[2], path.removeprefix(PREFIX).partition("/mlflow/")[2]
+    scope = {"type": "http", "method": request.method, "path": f"{MLFLOW_API}/{tail}"}
+    name = next((each.endpoint.__name__ for each in ROUTES if each.matches(scope)[0] is Match.FULL), "")
+    is_look = name.startswith(_LOOKS) or (not name and last.startswith(_LOOKS))
+    request.scope[ACTION] = "" if is_look else name or last.replace("-", "_") or "change"
+    request.path_params["path"] = request.path_params.get("path", "")[:200]
+    with suppress(orjson.JSONDecodeError):
+        given = orjson.loads(body)
+        named = given if isinstance(given, dict) else {}
+        request.path_params.update({key: str(named[key])[:200] for key in _TOLD if key in named})
 
 
 def _names_a_place(body: bytes) -> bool:
