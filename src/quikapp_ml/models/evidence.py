@@ -1,7 +1,10 @@
 """Which words of a text weigh how much in a decision: phrases with their places, and one sum for the rest."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from quikapp_ml.entities.decisions import Evidence, Span
 from quikapp_ml.models.hashing import Floats
@@ -10,6 +13,7 @@ from quikapp_ml.models.text import Tokens
 STRONG = 0.4
 """A token counts as strong from this weight on, either way."""
 MAX_SPANS = 20
+MAX_STRONG = 1_000
 _QUOTED_LETTERS = 60
 _SAYS_OF_TRICK = {
     "cloaked_link": "the text of a link shows another site than the one it leads to",
@@ -45,15 +49,18 @@ class Phrase:
 def phrases_of(text: str, tokens: Tokens, shares: Floats) -> list[Phrase]:
     """The strong phrases of a text, the heaviest first. `shares` (n_tokens,) is what each token weighs."""
     found: dict[tuple[str, ...], Phrase] = {}
-    for first, last in _runs(shares.tolist(), tokens.kinds):
+    weights = shares.tolist()
+    for first, last in _runs(shares, tokens.kinds):
         key = tuple(tokens.texts[first : last + 1])
-        start, end = tokens.starts[first], max(tokens.ends[first : last + 1])
-        if key not in found:
+        phrase = found.get(key)
+        if phrase is None:
             signal = _SIGNAL_OF_KIND.get(tokens.kinds[first], "sign")
-            found[key] = Phrase(signal, _quoted(text[start:end]))
-        if len(found[key].spans) < MAX_SPANS:
-            found[key].weight += float(shares[first : last + 1].sum())
-            found[key].spans.append(Span(start, end))
+            phrase = found[key] = Phrase(
+                signal, _quoted(text[tokens.starts[first] : max(tokens.ends[first : last + 1])])
+            )
+        if len(phrase.spans) < MAX_SPANS:
+            phrase.weight += math.fsum(weights[first : last + 1])
+            phrase.spans.append(Span(tokens.starts[first], max(tokens.ends[first : last + 1])))
     return sorted(found.values(), key=lambda phrase: -abs(phrase.weight))
 
 
@@ -66,18 +73,23 @@ def without(text: str, spans: Sequence[Span]) -> str:
     return "".join([*kept, text[at:]])
 
 
-def _runs(shares: Sequence[float], kinds: Sequence[str]) -> list[tuple[int, int]]:
-    """First and last position of strong tokens in a row that weigh in the same direction; tricks stand alone."""
+def _runs(shares: Floats, kinds: Sequence[str]) -> list[tuple[int, int]]:
+    """First and last position of strong tokens in a row that weigh in the same direction; tricks stand alone.
+
+    Of a long text, the first and last MAX_STRONG strong tokens are looked at.
+    """
     runs: list[tuple[int, int]] = []
-    previous = 0
-    for position, share in enumerate(shares):
-        direction = (share >= STRONG) - (share <= -STRONG)
+    strong = np.flatnonzero(np.abs(shares) >= STRONG)
+    if len(strong) > 2 * MAX_STRONG:
+        strong = np.concatenate([strong[:MAX_STRONG], strong[-MAX_STRONG:]])
+    before, previous = -1, False
+    for position, is_for in zip(strong.tolist(), (shares[strong] > 0).tolist(), strict=True):
         is_trick = kinds[position] in _SAYS_OF_TRICK
-        if direction and direction == previous and not is_trick:
+        if position == before + 1 and runs and is_for == previous and not is_trick:
             runs[-1] = (runs[-1][0], position)
-        elif direction:
+        else:
             runs.append((position, position))
-        previous = 0 if is_trick else direction
+        before, previous = (-1 if is_trick else position), is_for
     return runs
 
 

@@ -5,6 +5,7 @@ Hashing needs no vocabulary: any text, in any language, gives feature numbers be
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ _POWERS = np.multiply.accumulate(np.concatenate([[1], np.full(MAX_WORD - 1, _BAS
 _SHIFT = [np.uint64(n) for n in (30, 27, 31)]
 _MIX = [np.uint64(n) for n in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)]
 _PAIR, _LETTERS = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xA5A3564E1C6B2F07)
+_WHOLE = (1 << 64) - 1
 _NEGATED, _SHOUTED = np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9)
 
 
@@ -65,13 +67,7 @@ def bag_of(tokens: Tokens, hashing: Hashing, negated: list[bool] | None = None) 
     n_tokens = len(tokens)
     if n_tokens == 0:
         return _EMPTY
-    joined = f" {' '.join(tokens.texts)} "
-    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    blocks = np.fromiter(map(len, tokens.texts), np.int64, n_tokens) + 1
-    ends = np.cumsum(blocks)
-    owner = np.repeat(np.arange(n_tokens), blocks)
-    place = np.arange(len(owner)) - (ends - blocks)[owner]
-    words = np.add.reduceat(codes[:-1] * _POWERS[np.minimum(place, MAX_WORD - 1)], ends - blocks)
+    codes, owner, ends, words = _hashed(tokens.texts)
     if negated is not None:
         words = np.where(negated, words ^ _NEGATED, words)
     numbers = np.arange(n_tokens)
@@ -90,6 +86,31 @@ def bag_of(tokens: Tokens, hashing: Hashing, negated: list[bool] | None = None) 
     return Bag(_buckets(hashes, hashing.bits), values, left, right, words)
 
 
+def word_features(
+    texts: Sequence[str], spelt: Sequence[bool], hashing: Hashing
+) -> tuple[Integers, Floats, Integers, NDArray[np.uint64]]:
+    """Features of words by themselves, of the letters in those that are `spelt`, too: buckets, values (not scaled),
+    the word each belongs to; and the hashes of the words."""
+    codes, owner, ends, words = _hashed(texts)
+    grams, gram_owner = _letters(codes, owner, ends, np.asarray(spelt, bool))
+    values = np.repeat(np.array([1.0, hashing.letters]), (len(words), len(grams)))
+    buckets = _buckets(np.concatenate([words, grams]), hashing.bits)
+    return buckets, values, np.concatenate([np.arange(len(words)), gram_owner]), words
+
+
+def _hashed(texts: Sequence[str]) -> tuple[NDArray[np.uint64], Integers, Integers, NDArray[np.uint64]]:
+    """Code points of the words, blanks between and around them; the word each belongs to, with the blank before it;
+    where the words end; and their hashes."""
+    joined = f" {' '.join(texts)} "
+    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+    blocks = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
+    ends = np.cumsum(blocks)
+    owner = np.repeat(np.arange(len(texts)), blocks)
+    place = np.arange(len(owner)) - (ends - blocks)[owner]
+    words = np.add.reduceat(codes[:-1] * _POWERS[np.minimum(place, MAX_WORD - 1)], ends - blocks)
+    return codes, owner, ends, words
+
+
 def scale_of(n_tokens: int, hashing: Hashing) -> float:
     """By which all values of a text of so many tokens are scaled down."""
     return 1.0 / math.sqrt(1.0 + n_tokens / hashing.long_text)
@@ -98,6 +119,19 @@ def scale_of(n_tokens: int, hashing: Hashing) -> float:
 def pair_buckets(first: NDArray[np.uint64], second: NDArray[np.uint64], bits: int) -> Integers:
     """Buckets of pairs of words, from the words' hashes."""
     return _buckets(first * _PAIR + second, bits)
+
+
+def bucket_of_pair(first: int, second: int, bits: int) -> int:
+    """The bucket of one pair: a few whole numbers are quicker than an array of one."""
+    mixed = (first * int(_PAIR) + second) & _WHOLE
+    mixed = ((mixed ^ (mixed >> 30)) * int(_MIX[0])) & _WHOLE
+    mixed = ((mixed ^ (mixed >> 27)) * int(_MIX[1])) & _WHOLE
+    return (mixed ^ (mixed >> 31)) >> (64 - bits)
+
+
+def shouted_bucket(bits: int) -> int:
+    """The bucket of being shouted."""
+    return int(_buckets(np.array([_SHOUTED]), bits)[0])
 
 
 def _letters(

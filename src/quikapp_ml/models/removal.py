@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quikapp_ml.entities.decisions import Span
-from quikapp_ml.models.hashing import Bag, Floats, Hashing, pair_buckets, scale_of
+from quikapp_ml.models.hashing import scale_of
 from quikapp_ml.models.text import MIN_SHOUTED_LETTERS, WORDS, Tokens
+from quikapp_ml.models.word_weights import Weighed, WordWeights
 
 _MARKUP = frozenset("`<>&*~_|\\^\u00b7\u2022")
 """Signs that may belong to what is around them."""
@@ -25,12 +25,12 @@ _CLOSING = " \n,!?"
 
 @dataclass(frozen=True)
 class Removal:
-    """A text with its tokens, features and what each of these weighs."""
+    """A text with its tokens, and what each of these weighs in one of several models."""
 
     text: str
     tokens: Tokens
-    bag: Bag
-    contributions: Floats
+    weighed: Weighed
+    model: int = 0
 
     @property
     def is_plain(self) -> bool:
@@ -54,22 +54,18 @@ class Removal:
             gone.update(within)
         return sorted(gone)
 
-    def total_without(self, gone: Sequence[int], weights: NDArray[np.float16], hashing: Hashing) -> float | None:
+    def total_without(self, gone: Sequence[int], weights: WordWeights) -> float | None:
         """The sum of all contributions without some tokens; None when words would be shouted, or joined, otherwise."""
         joints = self._joints(gone)
         if joints is None:
             return None
-        bag, n_tokens = self.bag, len(self.tokens)
-        is_gone = np.zeros(n_tokens, bool)
-        is_gone[gone] = True
-        kept = float(self.contributions[~(is_gone[bag.left] | is_gone[bag.right])].sum())
-        scale = scale_of(n_tokens - len(gone), hashing)
-        kept *= scale / scale_of(n_tokens, hashing)
-        if joints:
-            lefts, rights = zip(*joints, strict=True)
-            joined = weights[pair_buckets(bag.words[list(lefts)], bag.words[list(rights)], hashing.bits)]
-            kept += float(joined.astype(float).sum()) * hashing.pairs * scale
-        return kept
+        n_tokens, words = len(self.tokens), self.weighed.words
+        own, pairs = self.weighed.own[:, self.model], self.weighed.pairs[:, self.model]
+        is_kept = np.ones(n_tokens, bool)
+        is_kept[gone] = False
+        kept = float(own[is_kept].sum()) + float(pairs[is_kept[:-1] & is_kept[1:]].sum())
+        kept += sum(weights.of_pair(words[left], words[right], self.model) for left, right in joints)
+        return kept * scale_of(n_tokens - len(gone), weights.hashing)
 
     def _stands_alone(self, span: Span) -> bool:
         before = self.text[span.start - 1 : span.start]

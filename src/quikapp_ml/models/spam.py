@@ -20,12 +20,15 @@ from quikapp_ml.models.behaviour import (
     behaviour_values,
 )
 from quikapp_ml.models.evidence import Phrase, phrases_of, without
-from quikapp_ml.models.hashing import Hashing, bag_of
+from quikapp_ml.models.hashing import Hashing
 from quikapp_ml.models.reading import reading_tokens, with_utf16
 from quikapp_ml.models.removal import Removal
 from quikapp_ml.models.text import BROADCAST, LINK, MENTION, Tokens
+from quikapp_ml.models.word_weights import WordWeights
 
 ABUSE_LABELS = ("offensive", "hate")
+SPAM = 0
+"""The place of spam among the models over the text; those of abuse follow."""
 MAX_SPAM_PHRASES = 5
 MAX_HAM_PHRASES = 3
 LONGEST_CHECKED = 4_000
@@ -82,6 +85,8 @@ class SpamClassifier(Model):
         self.hashing = hashing
         self.text_weights_: Weights = text_weights.astype(np.float16)
         self.abuse_weights_: Weights = abuse_weights.astype(np.float16)
+        heads = np.concatenate([self.text_weights_[None, :], self.abuse_weights_])
+        self._weights = WordWeights(heads.T, hashing)
         self.behaviour_weights_ = {name: float(behaviour_weights[name]) for name in BEHAVIOUR_FEATURES}
         self.bias_ = float(bias)
         self.abuse_biases_ = tuple(float(one) for one in abuse_biases)
@@ -106,14 +111,13 @@ class SpamClassifier(Model):
         """
         tokens = reading_tokens(content) if tokens is None else tokens
         behaviour = behaviour_values(author or {}, tokens)
-        bag = bag_of(tokens, self.hashing)
-        contributions = self.text_weights_[bag.buckets].astype(float) * bag.values
-        shares = bag.token_shares(contributions, len(tokens))
+        weighed = self._weights.weigh(tokens)
+        shares = weighed.shares(SPAM)
         evidence = self._behaviour_evidence(behaviour)
         of_behaviour = math.fsum(item.weight for item in evidence)
         total = math.fsum(shares.tolist())
         whole = _Whole(
-            Removal(content, tokens, bag, contributions), author or {}, self.bias_ + total + of_behaviour, of_behaviour
+            Removal(content, tokens, weighed, SPAM), author or {}, self.bias_ + total + of_behaviour, of_behaviour
         )
         named = self._named_phrases(whole, phrases_of(content, tokens, shares))
         rest = total - math.fsum(phrase.weight for phrase in named)
@@ -121,7 +125,7 @@ class SpamClassifier(Model):
         if abs(rest) > NOTHING:
             evidence.append(Evidence("rest_of_text", rest, "everything else in the text, taken together"))
         logit = math.fsum([self.bias_, *(item.weight for item in evidence)])
-        abuse = self.abuse_weights_[:, bag.buckets].astype(float) @ bag.values + self.abuse_biases_
+        abuse = weighed.totals()[SPAM + 1 :] + self.abuse_biases_
         return SpamVerdict(
             probability=logistic(logit),
             logit=logit,
@@ -134,8 +138,7 @@ class SpamClassifier(Model):
     def logit(self, content: str, author: Mapping[str, float] | None = None) -> float:
         """The logit of `check` (to rounding), without the work of explaining it."""
         tokens = reading_tokens(content)
-        bag = bag_of(tokens, self.hashing)
-        of_text = float(self.text_weights_[bag.buckets].astype(float) @ bag.values)
+        of_text = float(self._weights.weigh(tokens).totals()[SPAM])
         signals = behaviour_signals(behaviour_values(author or {}, tokens))
         return (
             self.bias_
@@ -181,14 +184,14 @@ class SpamClassifier(Model):
 
     def _quick_logits(self, whole: "_Whole", phrases: Sequence[Phrase]) -> list[float | None]:
         """The logits without each of the phrases; None where the rest has to be read for that."""
-        removal, weights = whole.removal, self.text_weights_
+        removal, weights = whole.removal, self._weights
         if not removal.is_plain:
             return [None] * len(phrases)
         found: list[float | None] = []
         for phrase in phrases:
             gone = removal.gone(phrase.spans)
             is_known = gone is not None and not _counted(removal.tokens, gone)
-            total = removal.total_without(gone, weights, self.hashing) if gone is not None and is_known else None
+            total = removal.total_without(gone, weights) if gone is not None and is_known else None
             found.append(None if total is None else self.bias_ + total + whole.of_behaviour)
         return found
 

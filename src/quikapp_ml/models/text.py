@@ -6,10 +6,10 @@ written twice. Links, mentions and code become one token each, so that nothing i
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 
 from quikapp_ml.models.moods import EMOTICONS, MOOD_OF
 
@@ -24,14 +24,26 @@ CHANNEL = "⟨channel⟩"
 
 MAX_NUMBER_SHAPE = 12
 MIN_SHOUTED_LETTERS = 3
-MAX_REMEMBERED_WORD = 24
-"""Longer words are not kept in the cache, so that its size is bounded."""
+LONGEST_PIECE = 2_000
+"""What is longer without a blank, and is no code, is nothing that people write: it is read in short cuts."""
+MAX_REMEMBERED_WORD = 32
+"""What is longer between two blanks is not kept in the cache, so that its size is bounded."""
 
 _TOP_LEVEL = (
     "com|net|org|info|biz|io|co|me|ly|tv|app|dev|ai|gg|xyz|top|online|club|shop|site|store|live|link|click|win|vip|icu"
     "|pro|mobi|uk|de|ru|cn|fr|nl|eu|us|ca|in|jp|au|br|pl|it|es|ch|se"
 )
-_EMOTICON = "|".join(re.escape(sign) for sign in sorted(EMOTICONS, key=len, reverse=True))
+
+
+def _any_of(signs: Sequence[str]) -> str:
+    """A pattern for the longest of the signs; those with the same beginning stand together, to be passed over fast."""
+    ends: dict[str, list[str]] = {}
+    for sign in sorted(signs, key=len, reverse=True):
+        ends.setdefault(sign[0], []).append(re.escape(sign[1:]))
+    return "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in ends.items())
+
+
+_EMOTICON = _any_of(EMOTICONS)
 
 # Every alternative is bounded or consumes what it scans, so that time stays linear in the length of the text.
 _TOKEN = re.compile(
@@ -48,7 +60,7 @@ _TOKEN = re.compile(
     | (?P<shortcode>(?<!\w):(?:[+-]1|100|[a-z][\w+'-]{{0,40}}):)
     | (?P<emoticon>(?<!\w)(?:{_EMOTICON})(?!\w)|:[()](?=\s|$))
     | (?P<entity>&(?:[a-z]{{2,6}}|\#\d{{2,5}});)
-    | (?P<money>[$£€¥₹]\s?\d[\d.,]*+k?)
+    | (?P<money>[$£€¥₹]\d[\d.,]*+k?)
     | (?P<reference>\#\d+\b)
     | (?P<word>[^\W\d_]++(?:(?:'|&\#39;)[^\W\d_]++)*)
     | (?P<number>\d[\d.,:/-]*+)
@@ -58,6 +70,13 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_CODE_SPAN = re.compile(r"```.*?```|`[^`\n]{1,400}`", re.DOTALL)
+_BLANKS = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680"
+    + "".join(map(chr, range(0x2000, 0x200B)))
+    + "\u2028\u2029\u202f\u205f\u3000"
+)
+_ASCII_BLANKS = _BLANKS[:9]
 _RUN = re.compile(r"([^\W\d_])\1{2,}")
 _DIGIT = re.compile(r"\d")
 _HOST = re.compile(r"<?(?:https?://)?(?:www\.)?([^\s/<>|:?#]{1,100})")
@@ -81,42 +100,104 @@ class Tokens:
         return len(self.texts)
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Tokens of what stands between two blanks, with places within it, and which of them are words in capitals."""
+
+    texts: tuple[str, ...]
+    kinds: tuple[str, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    capitals: tuple[bool, ...]
+
+
 def tokenise(text: str) -> Tokens:
-    """Read a text as tokens; time is linear in its length."""
-    folded, offsets = fold(text)
-    tokens = Tokens([], [], [], [], [])
+    """Read a text as tokens; time is linear in its length, and common words are not read twice."""
+    written, offsets = pieces_of(text)
+    pieces = [_known_piece(piece) if len(piece) <= MAX_REMEMBERED_WORD else _piece(piece) for piece in written]
+    capitals = list(chain.from_iterable([piece.capitals for piece in pieces]))
+    return Tokens(
+        list(chain.from_iterable([piece.texts for piece in pieces])),
+        list(chain.from_iterable([piece.kinds for piece in pieces])),
+        [at + start for at, piece in zip(offsets, pieces, strict=True) for start in piece.starts],
+        [at + end for at, piece in zip(offsets, pieces, strict=True) for end in piece.ends],
+        _shouted(capitals),
+    )
+
+
+@lru_cache(maxsize=4)
+def pieces_of(text: str) -> tuple[Sequence[str], Sequence[int]]:
+    """What stands between blanks, and where it begins. Code with blanks inside is one piece."""
+    code = [match.span() for match in _CODE_SPAN.finditer(text)] if "`" in text else []
+    for blank in _ASCII_BLANKS if text.isascii() else _BLANKS:
+        text = text.replace(blank, " ")
+    pieces: list[str] = []
+    offsets: list[int] = []
+    at = 0
+    for start, end in (*code, (len(text), len(text))):
+        between, places = _between(text[at:start], at)
+        pieces += between
+        offsets += places
+        pieces.append(text[start:end])
+        offsets.append(start)
+        at = end
+    return pieces, offsets
+
+
+def _between(text: str, at: int) -> tuple[Sequence[str], Sequence[int]]:
+    pieces = text.split(" ")
+    places = list(accumulate([len(piece) + 1 for piece in pieces], initial=at))
+    places.pop()
+    if len(text) <= LONGEST_PIECE or max(map(len, pieces)) <= LONGEST_PIECE:
+        return pieces, places
+    cut = [
+        (piece[start : start + size], place + start)
+        for piece, place in zip(pieces, places, strict=True)
+        for size in (MAX_REMEMBERED_WORD if len(piece) > LONGEST_PIECE else LONGEST_PIECE,)
+        for start in range(0, len(piece), size)
+    ]
+    return [piece for piece, _ in cut], [place for _, place in cut]
+
+
+def _piece(piece: str) -> _Piece:
+    if piece.isascii() and piece.isalpha():
+        texts = _word(piece.lower())
+        n_texts, end = len(texts), len(piece)
+        is_capital = end >= MIN_SHOUTED_LETTERS and piece.isupper()
+        return _Piece(texts, ("plain",) * n_texts, (0,) * n_texts, (end,) * n_texts, (is_capital,) * n_texts)
+    folded, offsets = fold(piece)
+    tokens: list[tuple[str, str, int, int, bool]] = []
     for match in _TOKEN.finditer(folded):
         kind = match.lastgroup or "sign"
-        for token in _WRITTEN[kind](match.group()):
-            tokens.texts.append(token)
-            tokens.kinds.append(kind)
-            tokens.starts.append(match.start())
-            tokens.ends.append(match.end())
-    if offsets is not None:
-        tokens.starts[:] = [offsets[start] for start in tokens.starts]
-        tokens.ends[:] = [offsets[end - 1] + 1 for end in tokens.ends]
-    _mark_shouting(text, tokens)
-    return tokens
+        start, end = match.span()
+        if offsets is not None:
+            start, end = offsets[start], offsets[end - 1] + 1
+        is_capital = kind in WORDS and end - start >= MIN_SHOUTED_LETTERS and piece[start:end].isupper()
+        tokens += [(token, kind, start, end, is_capital) for token in _WRITTEN[kind](match.group())]
+    return _Piece(*zip(*tokens, strict=True)) if tokens else _NO_TOKENS
 
 
-def _mark_shouting(text: str, tokens: Tokens) -> None:
+_NO_TOKENS = _Piece((), (), (), (), ())
+_known_piece = lru_cache(maxsize=16_384)(_piece)
+
+
+def _shouted(capitals: list[bool]) -> list[bool]:
     """Two words or more in capitals, one after the other, are shouted; a single one may be an abbreviation."""
-    tokens.shouted.extend([False] * len(tokens))
-    if text.islower():
-        return
-    previous = False
-    for index, (start, end, kind) in enumerate(zip(tokens.starts, tokens.ends, tokens.kinds, strict=True)):
-        capital = end - start >= MIN_SHOUTED_LETTERS and kind in WORDS and text[start:end].isupper()
-        if capital and previous:
-            tokens.shouted[index - 1] = tokens.shouted[index] = True
-        previous = capital
+    shouted = [False] * len(capitals)
+    if True in capitals:
+        for index, (one, other) in enumerate(pairwise(capitals)):
+            if one and other:
+                shouted[index] = shouted[index + 1] = True
+    return shouted
 
 
 def fold(text: str) -> tuple[str, list[int] | None]:
     """The text in normal form, and for each of its characters the index in the original (None: the same)."""
     if text.isascii():
         return text.lower(), None
-    pieces = [_fold_character(character) for character in text]
+    pieces = list(map(_fold_character, text))
+    if max(map(len, pieces)) == min(map(len, pieces)) == 1:
+        return "".join(pieces), None
     offsets = list(chain.from_iterable([index] * len(piece) for index, piece in enumerate(pieces)))
     return "".join(pieces), offsets
 
@@ -133,15 +214,6 @@ def _fold_character(character: str) -> str:
 
 
 def _word(found: str) -> tuple[str, ...]:
-    return _common_word(found) if len(found) <= MAX_REMEMBERED_WORD else _spelt(found)
-
-
-@lru_cache(maxsize=65_536)
-def _common_word(found: str) -> tuple[str, ...]:
-    return _spelt(found)
-
-
-def _spelt(found: str) -> tuple[str, ...]:
     if found in MOOD_OF:
         return found, MOOD_OF[found]
     word = found.replace("&#39;", "'") if "&" in found else found

@@ -12,9 +12,11 @@ from quikapp_ml.models.evidence import without
 from quikapp_ml.models.hashing import Hashing, bag_of
 from quikapp_ml.models.reading import reading_tokens
 from quikapp_ml.models.removal import Removal
+from quikapp_ml.models.word_weights import WordWeights
 
 HASHING = Hashing(bits=12)
 WEIGHTS = np.random.default_rng(3).normal(size=1 << HASHING.bits).astype(np.float16)
+WORDS = WordWeights(WEIGHTS[:, None], HASHING)
 
 PIECES = (
     "free", "FREE", "WIN", "now", "a", "I", "b", "c", "the", "offer,", "offer!", "really?", "!!!", "5000", "£100", ":)",
@@ -31,10 +33,9 @@ def weight(text: str) -> float:
 
 def quick(text: str, spans: list[Span]) -> float | None:
     tokens = reading_tokens(text)
-    bag = bag_of(tokens, HASHING)
-    removal = Removal(text, tokens, bag, WEIGHTS[bag.buckets].astype(float) * bag.values)
+    removal = Removal(text, tokens, WORDS.weigh(tokens))
     gone = removal.gone(spans) if removal.is_plain else None
-    return None if gone is None else removal.total_without(gone, WEIGHTS, HASHING)
+    return None if gone is None else removal.total_without(gone, WORDS)
 
 
 @settings(max_examples=600, deadline=None)

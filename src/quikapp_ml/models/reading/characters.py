@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 
 from quikapp_ml.models.reading.mapped import Edit, Mapped
+from quikapp_ml.models.text import MAX_REMEMBERED_WORD
 
 _PAIRS = (
     "аa вb еe ѕs іi јj кk мm нh оo рp сc тt уy хx һh ԁd ԛq ԝw ьb ґr гr пn зe "
@@ -48,8 +49,11 @@ def visible(mapped: Mapped) -> Mapped:
 
 def _entities(text: str) -> list[Edit]:
     """Those that Slack writes for `<`, `>` and `&` stay: read, they would look like markup."""
-    found = ((match.span(), html.unescape(match.group())) for match in _ENTITY.finditer(text))
+    found = ((match.span(), _unescaped(match.group())) for match in _ENTITY.finditer(text))
     return [(*span, read) for span, read in found if len(read) == 1 and read not in _MARKUP]
+
+
+_unescaped = lru_cache(maxsize=1_024)(html.unescape)
 
 
 @lru_cache(maxsize=65_536)
@@ -72,8 +76,19 @@ def _look_alikes(text: str) -> list[Edit]:
     mostly_latin = sum(map(plain.count, _LETTERS)) >= len(text) - len(plain)
     edits: list[Edit] = []
     for match in _FOREIGN_WORD.finditer(text):
-        word = match.group()
-        read = word.translate(_AS_LATIN)
-        if read != word and (_LATIN.search(word) or (mostly_latin and read.isascii())):
+        read = _latin(match.group(), mostly_latin)
+        if read is not None:
             edits.append((*match.span(), read))
     return edits
+
+
+def _latin(word: str, mostly_latin: bool) -> str | None:
+    return (_known_latin if len(word) <= MAX_REMEMBERED_WORD else _read_latin)(word, mostly_latin)
+
+
+def _read_latin(word: str, mostly_latin: bool) -> str | None:
+    read = word.translate(_AS_LATIN)
+    return read if read != word and (_LATIN.search(word) or (mostly_latin and read.isascii())) else None
+
+
+_known_latin = lru_cache(maxsize=4_096)(_read_latin)

@@ -1,7 +1,7 @@
 """Links of a text: where they really lead, and by which tricks they seem to lead elsewhere."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from publicsuffixlist import PublicSuffixList
@@ -56,7 +56,10 @@ class Link:
 
 def defanged(mapped: Mapped) -> Mapped:
     """`hxxp://x[.]com` and `x (dot) com` written as links."""
-    return mapped.edited(_plain_links(mapped.text))
+    text = mapped.text
+    if any(sign in text for sign in "[({") or "xxp" in text.lower():
+        return mapped.edited(_plain_links(text))
+    return mapped
 
 
 def links_of(text: str, original: Mapped) -> tuple[Link, ...]:
@@ -67,7 +70,9 @@ def links_of(text: str, original: Mapped) -> tuple[Link, ...]:
     for match in _LINK.finditer(text):
         host = _host(match["rest"])
         if host:
-            found.append(_judged(host, match["shown"] or "", *original.span(match.start(), match.end())))
+            link = _judged(host, match["shown"] or "")
+            start, end = original.span(match.start(), match.end())
+            found.append(replace(link, start=start, end=end))
         if len(found) == MAX_LINKS:
             break
     return tuple(found)
@@ -106,11 +111,13 @@ def _host(rest: str) -> str:
     return authority.rsplit("@", 1)[-1].split(":", 1)[0].lower().removeprefix("www.").strip(".")[:253]
 
 
-def _judged(host: str, shown: str, start: int, end: int) -> Link:
+@lru_cache(maxsize=4_096)
+def _judged(host: str, shown: str) -> Link:
+    """A link without its place."""
     domain = registrable_domain(host)
     shown_host = _shown_host(shown)
     return Link(
-        start, end, host, domain, shown_host,
+        0, 0, host, domain, shown_host,
         is_shortened=domain in SHORTENERS,
         is_cloaked=bool(shown_host) and registrable_domain(shown_host) != domain,
         is_look_alike=_looks_known(host, domain),

@@ -4,17 +4,22 @@ A spelling is undone only when the result is a common word and the spelling is n
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from itertools import product
+from itertools import pairwise, product
 
 from quikapp_ml.models.reading.mapped import Edit, Mapped
+from quikapp_ml.models.text import MAX_REMEMBERED_WORD, pieces_of
 
 MAX_LETTERS = 20
 """Longer words are left as they are."""
 MAX_CHOICES = 4
 """Drawn-out letters and ambiguous digits that are tried both ways, at most."""
+MAX_PIECES = 8_192
+"""Remembered, with what they mean."""
+MAX_ALONE = 7
 
 _KEPT = re.compile(
     r"```.*?```|`[^`\n]{4,400}`|<[@#!][^>\s]{1,200}>|<?(?:https?://|www\.)[^\s<>]+|(?<![\w.+-])[\w.+-]{1,64}+@[\w-]++\.",
@@ -25,6 +30,9 @@ _SINGLE = re.compile(
     r"\b\w(?P<gap>[ .\-_*,/|~+:;]{1,3})[\w$@!](?!\w)(?:(?P=gap)[\w$@!](?!\w))++|\b[^\W_](?:_[^\W_](?![^\W_])){2,}+"
 )
 """Letters one by one, at least three, the same gap between them."""
+_ALONE = re.compile(r"[^\w\s]{0,3}(?:\w[^\w\s]{0,3})?")
+_SPELT_OUT_PIECE = re.compile(r"(?<![^\W_])\w[.\-_*,/|~+:;]{1,3}[\w$@!](?![^\W_])")
+"""Two letters of one piece that stand alone."""
 _GLUE_SIGNS = "*~>\u00b7\u2022"
 _GLUE = re.compile(
     r"(?<=[a-z])(?:[*~\u00b7\u2022]|<(?:/?[a-z]{1,6}\s?/?|!--[\w\s]{0,20}--)>){1,6}(?=[a-z])", re.IGNORECASE
@@ -54,9 +62,6 @@ _NO_LETTER = re.compile(r"[^a-z]+")
 _RUN = re.compile(r"([a-z])\1+")
 _DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
 _LONG_RUN = re.compile(r"([a-z])\1\1")
-_LONG_GAP = re.compile(r"[^\w$@!]+|_+")
-_NO_LETTER = re.compile(r"[^a-z]+")
-_RUN = re.compile(r"([a-z])\1\1")
 
 
 @lru_cache(maxsize=1)
@@ -69,31 +74,83 @@ def joined(mapped: Mapped) -> Mapped:
     """Words whose letters were pulled apart by spaces, punctuation or markup."""
     if any(sign in mapped.text for sign in _GLUE_SIGNS):
         mapped = mapped.edited((*match.span(), "") for match in _outside_kept(_GLUE, mapped.text))
-    mapped = mapped.edited(
-        _closed(match) for match in _outside_kept(_SINGLE, mapped.text) if _is_spelt_out(match.group())
-    )
-    return mapped.edited(_closed(match) for match in _outside_kept(_PIECES, mapped.text) if _is_cut_word(match.group()))
+    if _may_be_spelt_out(mapped.text):
+        singles = [(match.span(), _together(match.group())) for match in _outside_kept(_SINGLE, mapped.text)]
+        mapped = mapped.edited([(*span, letters) for span, letters in singles if letters])
+    return _piecewise(mapped, lambda piece: _known(piece).closed)
 
 
 def spelt(mapped: Mapped) -> Mapped:
     """Digits and signs read as the letters they stand for, drawn-out letters written as they should be."""
-    if not _ODD_SIGN.search(mapped.text):
+    return _piecewise(mapped, lambda piece: _known(piece).plain)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is odd about something between two blanks: how it is to be edited, and whether letters stand alone in it."""
+
+    closed: tuple[Edit, ...]
+    plain: tuple[Edit, ...]
+    is_alone: bool
+    is_spelt_out: bool
+
+
+def _read_piece(piece: str) -> _Piece:
+    if piece.isalpha() and len(piece) > 1 and not _ODD_SIGN.search(piece):
+        return _ORDINARY
+    return _Piece(
+        tuple([_closed(match) for match in _outside_kept(_PIECES, piece) if _is_cut_word(match.group())]),
+        tuple(_plain_words(piece)) if _ODD_SIGN.search(piece) else (),
+        len(piece) <= MAX_ALONE and _ALONE.fullmatch(piece) is not None,
+        _SPELT_OUT_PIECE.search(piece) is not None,
+    )
+
+
+_ORDINARY = _Piece((), (), is_alone=False, is_spelt_out=False)
+_known_piece = lru_cache(maxsize=MAX_PIECES)(_read_piece)
+
+
+def _known(piece: str) -> _Piece:
+    return _known_piece(piece) if len(piece) <= MAX_REMEMBERED_WORD else _read_piece(piece)
+
+
+def _piecewise(mapped: Mapped, edits_of: Callable[[str], tuple[Edit, ...]]) -> Mapped:
+    """The text after the edits of what stands between blanks."""
+    pieces, offsets = pieces_of(mapped.text)
+    edits = {piece: found for piece in set(pieces) if (found := edits_of(piece))}
+    if not edits:
         return mapped
-    edits: list[Edit] = []
-    for match in _outside_kept(_ODD, mapped.text):
+    places = [(at, piece) for at, piece in zip(offsets, pieces, strict=True) if piece in edits]
+    return mapped.edited([(at + start, at + end, read) for at, piece in places for start, end, read in edits[piece]])
+
+
+def _plain_words(piece: str) -> Iterator[Edit]:
+    for match in _outside_kept(_ODD, piece):
         word = match.group()
         meant = _meant(word.lower()) if len(word) <= MAX_LETTERS else None
         if meant is not None:
-            edits.append((*match.span(), meant.upper() if word.upper() == word else meant))
-    return mapped.edited(edits)
+            yield (*match.span(), meant.upper() if word.upper() == word else meant)
+
+
+def _may_be_spelt_out(text: str) -> bool:
+    """Whether to look closely for letters one by one: two in a row, or some inside a piece."""
+    pieces = [piece for piece in pieces_of(text)[0] if piece]
+    known = {piece: _known(piece) for piece in set(pieces)}
+    alone = {piece for piece, read in known.items() if read.is_alone}
+    if any(read.is_spelt_out for read in known.values()):
+        return True
+    return bool(alone) and any(one in alone and other in alone for one, other in pairwise(pieces))
 
 
 def _outside_kept(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
     """Matches that do not begin in code, a link, a mention or a mail address."""
+    matches = list(pattern.finditer(text))
+    if not matches:
+        return
     signs = any(sign in text for sign in _KEPT_SIGNS)
     kept = [match.span() for match in _KEPT.finditer(text)] if signs else []
     at = 0
-    for match in pattern.finditer(text):
+    for match in matches:
         while at < len(kept) and kept[at][1] <= match.start():
             at += 1
         if at == len(kept) or match.end() <= kept[at][0]:
@@ -104,9 +161,17 @@ def _closed(match: re.Match[str]) -> Edit:
     return (*match.span(), _GAP.sub("", match.group()))
 
 
-def _is_spelt_out(found: str) -> bool:
+def _together(found: str) -> str:
+    """The letters without their gaps; empty when they are too few, or mostly signs."""
+    return _known_together(found) if len(found) <= MAX_REMEMBERED_WORD else _letters_of(found)
+
+
+def _letters_of(found: str) -> str:
     letters = _GAP.sub("", found)
-    return len(letters) >= 3 and 2 * sum(map(str.isalpha, letters)) > len(letters)
+    return letters if len(letters) >= 3 and 2 * sum(map(str.isalpha, letters)) > len(letters) else ""
+
+
+_known_together = lru_cache(maxsize=1_024)(_letters_of)
 
 
 def _is_cut_word(found: str) -> bool:

@@ -1,8 +1,5 @@
 """A whole text, read."""
 
-from time import perf_counter
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,19 +62,3 @@ def test_a_trick_is_a_token_at_its_link() -> None:
     tokens = reading_tokens("hi <http://evil.ru|google.com>")
     assert TRICKS["cloaked_link"] in tokens.texts
     assert tokens.starts[tokens.texts.index(TRICKS["cloaked_link"])] == 3
-
-
-@pytest.mark.parametrize(
-    "piece", ["we have deployed it, please look. ", "f r e e ", "fr33 ", "é", "а", "a_", "<a", "&am", "a-", "`a"]
-)
-def test_time_is_linear(piece: str) -> None:
-    def seconds(length: int) -> float:
-        text = (piece * length)[:length]
-        taken = []
-        for _ in range(3):
-            started = perf_counter()
-            read(text)
-            taken.append(perf_counter() - started)
-        return min(taken)
-
-    assert seconds(40_000) < 0.5  # a few ms; in quadratic time it would be many seconds
