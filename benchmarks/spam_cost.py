@@ -28,7 +28,8 @@ PIECES = {
     "letters_apart": "f r e e c.a.s.h ", "emoji": "👍🏽 ok ", "signs": "!?$@ ", "one_word": "a", "dots": "a.b",
     "links": "http://a.example/x ", "named_links": "<http://a.example/x|google.com> ", "accents": "e\u0301\u0336\u0307",
     "brackets": "<", "entities": "&#102;", "code": "``` ", "quotes": "> a\n", "chinese": "你好世界",
-    "mentions": "<@U1> ", "surrogates": "\ud800", "half_links": "http://", "dashes": "a-", "commas": "1,", "drawn_out": "sooo freeee ",
+    "mentions": "<@U1> ", "surrogates": "\ud800", "half_links": "http://", "dashes": "a-", "commas": "1,",
+    "drawn_out": "sooo freeee ",
 }  # fmt: skip
 
 

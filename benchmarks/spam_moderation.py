@@ -56,9 +56,6 @@ class Starter:
     def note_fallback(self) -> None:
         pass
 
-    def offer(self, *_asked: object) -> None:
-        pass
-
     def offer(self, *_answered: object) -> None:
         pass
 
