@@ -1,7 +1,7 @@
 """Lets callers in: by token, or without one from this very machine to QuikApp's own endpoints. Notes every change.
 
-A request is from this machine when its connection is, it names this machine (`Host`) and no proxy has passed it on. None
-is where that is not to be trusted (`QUIKAPP_ML_TRUST_LOOPBACK`).
+A request is from this machine when its connection is, it names this machine (`Host`) and no proxy has passed it on.
+None is where that is not to be trusted (`QUIKAPP_ML_TRUST_LOOPBACK`).
 What a proxy says about whom it speaks for (`X-Forwarded-For`) is never believed.
 """
 

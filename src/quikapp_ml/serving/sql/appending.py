@@ -7,10 +7,22 @@ from sqlglot import exp
 from quikapp_ml.serving.sql.errors import SqlError
 from quikapp_ml.stores.lake.delta_folders import append_delta, delta_facts, empty_rows
 
+_ROWS = exp.to_identifier("rows", quoted=True)
+
 
 def is_append(tree: exp.Expr) -> bool:
     """Whether a statement adds rows to a table and does nothing else."""
     return isinstance(tree, exp.Insert) and not tree.args.get("overwrite") and tree.expression is not None
+
+
+def source_of(tree: exp.Expr) -> exp.Expr:
+    """The query of a statement that adds rows, with what a WITH before INSERT names."""
+    with_ = tree.args.get("with_")
+    if with_ is None:
+        return tree.expression.copy()
+    query = exp.select("*").from_(exp.Subquery(this=tree.expression.copy(), alias=exp.TableAlias(this=_ROWS)))
+    query.set("with_", with_.copy())  # around the query, which may name things anew by a WITH of its own
+    return query
 
 
 def append_rows(uri: str, rows: pa.Table, columns: list[str]) -> None:

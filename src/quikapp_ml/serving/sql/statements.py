@@ -14,7 +14,7 @@ from quikapp_ml.serving.catalog.rules import Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.sql import definitions, granting, showing
 from quikapp_ml.serving.sql.answers import NOTHING, Answer
-from quikapp_ml.serving.sql.appending import append_rows, is_append
+from quikapp_ml.serving.sql.appending import append_rows, is_append, source_of
 from quikapp_ml.serving.sql.asked import EngineSession, Statement
 from quikapp_ml.serving.sql.errors import in_sql_words, unsupported
 from quikapp_ml.serving.sql.parameters import bind
@@ -152,7 +152,7 @@ class _Work:
         target = told.this if isinstance(told, exp.Schema) else told
         if not isinstance(target, exp.Table):
             raise unsupported(target.sql(dialect=DIALECT)[:60], "rows are written to tables")
-        source = tree.expression.copy() if is_append(tree) else None
+        source = source_of(tree) if is_append(tree) else None
         columns = [each.name for each in told.expressions] if isinstance(told, exp.Schema) else []
         plan = self._planner().change(tree, target, *privileges)
         place = plan.tables[target.name]

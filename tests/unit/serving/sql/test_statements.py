@@ -353,6 +353,13 @@ def test_rows_are_added_to_a_table_that_tells_its_changes(desk: Desk) -> None:
     desk.ask("INSERT INTO told (n) SELECT 7")
     found = desk.rows("SELECT * FROM told ORDER BY n")
     assert [(row["n"], row["xs"]) for row in found] == [(1, [0.5]), (2, None), (7, None), (11, [0.5])]
+    desk.ask("WITH c AS (SELECT 20 AS n) INSERT INTO told (n) SELECT n FROM c")
+    desk.ask("WITH c AS (SELECT 30 AS n) INSERT INTO told (n) WITH d AS (SELECT n + 1 AS n FROM c) SELECT n FROM d")
+    desk.ask("WITH told AS (SELECT 50 AS n) INSERT INTO told (n) SELECT n FROM told")
+    desk.ask("WITH c AS (SELECT 60 AS n) INSERT INTO told (n) VALUES (60)")
+    added = desk.rows("SELECT n FROM told WHERE n >= 20 ORDER BY n")
+    assert [row["n"] for row in added] == [20, 31, 50, 60]
+    desk.ask("DELETE FROM told WHERE n >= 20")
     assert refused(desk, "INSERT INTO told SELECT 1") == "INSERT_COLUMN_ARITY_MISMATCH"
     assert refused(desk, "INSERT INTO told (n, what) SELECT 1, 2") == "UNRESOLVED_COLUMN"
     assert refused(desk, "INSERT INTO told VALUES ('one', NULL)") == "CAST_INVALID_INPUT"
