@@ -18,9 +18,10 @@ def is_append(tree: exp.Expr) -> bool:
 def source_of(tree: exp.Expr) -> exp.Expr:
     """The query of a statement that adds rows, with what a WITH before INSERT names."""
     with_ = tree.args.get("with_")
+    inner: exp.Expr = tree.expression.copy()
     if with_ is None:
-        return tree.expression.copy()
-    query = exp.select("*").from_(exp.Subquery(this=tree.expression.copy(), alias=exp.TableAlias(this=_ROWS)))
+        return inner
+    query = exp.select("*").from_(exp.Subquery(this=inner, alias=exp.TableAlias(this=_ROWS)))
     query.set("with_", with_.copy())  # around the query, which may name things anew by a WITH of its own
     return query
 
