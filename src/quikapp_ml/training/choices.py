@@ -86,9 +86,10 @@ class Choices:
 
 
 class ChoicesBuilder:
-    """Collects questions one by one; of the items not chosen it keeps MAX_OTHERS at random, by a seeded generator."""
+    """Collects questions one by one; of the items not chosen it keeps so many at random, by a seeded generator."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, max_others: int = MAX_OTHERS) -> None:
+        self._max_others = max_others
         self._rng = np.random.default_rng(seed)
         self._names: tuple[str, ...] = ()
         self._features: list[Floats] = []
@@ -98,8 +99,8 @@ class ChoicesBuilder:
     def add(self, names: tuple[str, ...], features: Floats, chosen: int, at: float, asker: int) -> list[int]:
         """Add one question; `chosen` is a row of `features`. Gives the rows that were kept, the chosen one first."""
         others = np.delete(np.arange(len(features)), chosen)
-        if len(others) > MAX_OTHERS:
-            others = np.sort(self._rng.choice(others, MAX_OTHERS, replace=False))
+        if len(others) > self._max_others:
+            others = np.sort(self._rng.choice(others, self._max_others, replace=False))
         rows = [chosen, *others.tolist()]
         self._names = names
         self._features.append(features[rows])
