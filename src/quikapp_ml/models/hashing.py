@@ -41,6 +41,11 @@ class Hashing:
     long_text: float = 10.0
     """Texts of many more tokens than this are scaled down by the root of their length."""
 
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return 1 << self.bits
+
 
 @dataclass(frozen=True, slots=True)
 class Bag:

@@ -1,7 +1,7 @@
-"""sentiment-bert: negative, neutral or positive, by sparse softmax regression over hashed words and letters.
+"""sentiment-bert: negative, neutral or positive, by softmax regression over what a text is read as.
 
-The name is the product's; this version is no BERT yet. Code and links do not count, words after a negation are other
-words, and emoji, :shortcodes: and emoticons of one mood share what is learnt of it.
+That is a BERT's vector of it, or, in small versions, hashed words and letters, where words after a negation are other
+words. Either way code and links do not count, and emoji, :shortcodes: and emoticons of one mood share what is learnt.
 """
 
 import math
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from quikapp_ml.entities.decisions import SENTIMENT_LABELS
 from quikapp_ml.errors import Damaged, InvalidInput
 from quikapp_ml.models.base import Model
+from quikapp_ml.models.bert import BertEncoder, Vectors, Window, combined
 from quikapp_ml.models.hashing import Bag, Hashing, bag_of
 from quikapp_ml.models.text import WORDS, Tokens, tokenise
 
@@ -60,35 +61,64 @@ _SILENT = frozenset({"code", "link", "email", "mention", "broadcast", "channel",
 class SentimentClassifier(Model):
     """Reads whether a message sounds negative, neutral or positive.
 
-    `weights` (3, n_buckets) and `biases` (3,) in the order of SENTIMENT_LABELS.
+    `weights` (3, n_features) and `biases` (3,) in the order of SENTIMENT_LABELS; `reads` makes the features. Readings
+    whose score is below `unsure_below`, calibrated on held-out texts, are called unsure.
     """
 
     name = "sentiment-bert"
     inputs: ClassVar[Mapping[str, str]] = {"content": "string"}
     outputs: ClassVar[Mapping[str, str]] = {"sentiment": "string", **dict.fromkeys(SENTIMENT_LABELS, "double")}
 
-    def __init__(self, hashing: Hashing, weights: NDArray[Any], biases: NDArray[np.float64]) -> None:
-        shape = (len(SENTIMENT_LABELS), 1 << hashing.bits)
+    def __init__(
+        self,
+        reads: Hashing | BertEncoder,
+        weights: NDArray[Any],
+        biases: NDArray[np.float64],
+        unsure_below: float | None = None,
+    ) -> None:
+        shape = (len(SENTIMENT_LABELS), reads.width)
         if weights.shape != shape or len(biases) != shape[0]:
             raise Damaged(f"{self.name}: weights must have the shape {shape}, and there must be a bias for each label")
-        self.hashing = hashing
-        self.weights_: NDArray[np.float16] = weights.astype(np.float16)
+        self.reads = reads
+        self.unsure_below = unsure_below
+        self.weights_: NDArray[Any] = weights.astype(np.float16 if isinstance(reads, Hashing) else np.float32)
         self.biases_ = biases
 
     @classmethod
-    def prior(cls, hashing: Hashing | None = None) -> Self:
+    def prior(cls, reads: Hashing | None = None) -> Self:
         """What is believed before any text was seen: nothing, each label is as likely as the others."""
-        hashing = hashing or Hashing()
-        return cls(hashing, np.zeros((len(SENTIMENT_LABELS), 1 << hashing.bits)), np.zeros(len(SENTIMENT_LABELS)))
+        reads = reads or Hashing()
+        return cls(reads, np.zeros((len(SENTIMENT_LABELS), reads.width)), np.zeros(len(SENTIMENT_LABELS)))
+
+    def refitted(self, weights: NDArray[Any], biases: NDArray[np.float64]) -> Self:
+        """The same reader with other weights."""
+        return type(self)(self.reads, weights, biases, self.unsure_below)
 
     def scores(self, content: str) -> list[float]:
         """Probabilities in the order of SENTIMENT_LABELS; they add up to 1."""
-        bag = sentiment_bag(content, self.hashing)
-        logits = (self.weights_[:, bag.buckets].astype(float) @ bag.values + self.biases_).tolist()
-        top = max(logits)
-        powers = [math.exp(logit - top) for logit in logits]
-        total = math.fsum(powers)
-        return [power / total for power in powers]
+        return self.scores_of([content])[0]
+
+    def scores_of(self, contents: Sequence[str]) -> list[list[float]]:
+        """Those of several texts, each the same as alone."""
+        if isinstance(self.reads, Hashing):
+            return [self._scores_by_words(content, self.reads) for content in contents]
+        windows = [self.reads.windows(content) for content in contents]
+        return self.scores_by_vectors(windows, self.reads.vectors_of_any([one for each in windows for one in each]))
+
+    def scores_by_vectors(self, windows: Sequence[Sequence[Window]], vectors: Vectors) -> list[list[float]]:
+        """Scores of texts from the BERT's vectors of all their windows, rounded to 6 digits."""
+        scores = []
+        at = 0
+        for of_text in windows:
+            vector = combined(vectors[at : at + len(of_text)], of_text)
+            at += len(of_text)
+            logits = (self.weights_ * vector).sum(axis=1, dtype=np.float64) + self.biases_
+            scores.append([round(score, 6) for score in _softmax(logits.tolist())])
+        return scores
+
+    def _scores_by_words(self, content: str, hashing: Hashing) -> list[float]:
+        bag = sentiment_bag(content, hashing)
+        return _softmax((self.weights_[:, bag.buckets].astype(float) @ bag.values + self.biases_).tolist())
 
     def predict(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
         """Label and scores of each text."""
@@ -96,19 +126,22 @@ class SentimentClassifier(Model):
         for row, content in enumerate(columns["content"]):
             if not isinstance(content, str):
                 raise InvalidInput(f"content of row {row} is no text")
-            scores = self.scores(content)
+        for scores in self.scores_of(columns["content"]):
             answers["sentiment"].append(SENTIMENT_LABELS[scores.index(max(scores))])
             for label, score in zip(SENTIMENT_LABELS, scores, strict=True):
                 answers[label].append(score)
         return answers
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Weights and biases."""
-        return {"weights": self.weights_, "biases": self.biases_}
+        """Weights and biases, and the BERT's bytes where there is one."""
+        own = {"weights": self.weights_, "biases": self.biases_}
+        return own if isinstance(self.reads, Hashing) else {**own, **self.reads.arrays()}
 
     def facts(self) -> dict[str, Any]:
-        """How texts are hashed, and the labels in the order of the weights."""
-        return {"hashing": asdict(self.hashing), "labels": list(SENTIMENT_LABELS)}
+        """How texts are hashed, or which scores are unsure, and the labels in the order of the weights."""
+        if isinstance(self.reads, Hashing):
+            return {"hashing": asdict(self.reads), "labels": list(SENTIMENT_LABELS)}
+        return {"unsure_below": self.unsure_below, "labels": list(SENTIMENT_LABELS)}
 
     @classmethod
     def from_parts(cls, arrays: dict[str, NDArray[Any]], facts: dict[str, Any]) -> Self:
@@ -116,9 +149,19 @@ class SentimentClassifier(Model):
         try:
             if tuple(facts["labels"]) != SENTIMENT_LABELS:
                 raise Damaged(f"{cls.name}: labels {facts['labels']} are not {', '.join(SENTIMENT_LABELS)}")
-            return cls(Hashing(**facts["hashing"]), arrays["weights"], arrays["biases"])
+            is_bert = "hashing" not in facts
+            reads = BertEncoder.from_arrays(arrays) if is_bert else Hashing(**facts["hashing"])
+            unsure_below = facts["unsure_below"] if is_bert else None
+            return cls(reads, arrays["weights"], arrays["biases"], unsure_below)
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged(f"{cls.name}: the saved model lacks or spoils a part: {error!r}") from error
+
+
+def _softmax(logits: Sequence[float]) -> list[float]:
+    top = max(logits)
+    powers = [math.exp(logit - top) for logit in logits]
+    total = math.fsum(powers)
+    return [power / total for power in powers]
 
 
 def sentiment_bag(content: str, hashing: Hashing) -> Bag:

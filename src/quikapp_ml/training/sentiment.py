@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from quikapp_ml.entities.decisions import SENTIMENT_LABELS
+from quikapp_ml.models.bert import BertEncoder, combined
 from quikapp_ml.models.hashing import Hashing
 from quikapp_ml.models.moods import BAD_MOODS, GOOD_MOODS
 from quikapp_ml.models.sentiment import SentimentClassifier, sentiment_bag
@@ -78,9 +80,9 @@ class SentimentRecipe(Recipe[SentimentClassifier, SentimentExamples]):
         """The most probable weights, given the examples and the previous version. Rare labels count more."""
         prior = Fitted(previous.weights_.astype(float), previous.biases_)
         importance = balanced(examples.targets, len(SENTIMENT_LABELS))
-        design = sentiment_design(examples.contents, previous.hashing)
+        design = sentiment_design(examples.contents, previous.reads)
         found = fit_classes(design, examples.targets, importance, prior, HOLD)
-        return SentimentClassifier(previous.hashing, found.weights, found.biases)
+        return previous.refitted(found.weights, found.biases)
 
     def evaluate(self, model: SentimentClassifier, examples: SentimentExamples) -> dict[str, float]:
         """Macro-recall and macro-F1, beside always the commonest label, and emoji and emoticons alone."""
@@ -105,12 +107,17 @@ class SentimentRecipe(Recipe[SentimentClassifier, SentimentExamples]):
 
 
 def _guesses(model: SentimentClassifier, examples: SentimentExamples) -> NDArray[np.int64]:
-    return np.array([int(np.argmax(model.scores(content))) for content in examples.contents], dtype=np.int64)
+    scores = model.scores_of(examples.contents)
+    return np.array([row.index(max(row)) for row in scores], dtype=np.int64)
 
 
-def sentiment_design(contents: Sequence[str], hashing: Hashing) -> Any:
-    """Sparse matrix of the texts' features for sentiment, shape (n_texts, n_buckets)."""
-    return design_of([sentiment_bag(content, hashing) for content in contents], 1 << hashing.bits)
+def sentiment_design(contents: Sequence[str], reads: Hashing | BertEncoder) -> Any:
+    """Sparse matrix of the texts' features for sentiment, shape (n_texts, n_features)."""
+    if isinstance(reads, Hashing):
+        return design_of([sentiment_bag(content, reads) for content in contents], reads.width)
+    windows = [reads.windows(content) for content in contents]
+    vectors = iter(reads.vectors_of_any([one for each in windows for one in each]))
+    return csr_array(np.array([combined(np.array([next(vectors) for _ in each]), each) for each in windows]))
 
 
 def label_by_moods(content: str) -> int:
