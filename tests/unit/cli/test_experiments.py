@@ -8,9 +8,14 @@ from typer.testing import CliRunner
 
 from quikapp_ml.api.experiment_schemas import EXAMPLES
 from quikapp_ml.cli import experiments
+from quikapp_ml.entities.bandits import Learnt, LearntArm
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound
+from quikapp_ml.serving.experiments import ExperimentDesk
+from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.tables import EVENTS
+from quikapp_ml.stores.registry.memory import MemoryRegistry
+from quikapp_ml.stores.state import open_state
 
 RUNNER = CliRunner()
 SPEC = {**EXAMPLES["ExperimentSpec"], "variants": [{"name": "control", "weight": 0.5}, {"name": "same", "weight": 0.5}]}
@@ -50,6 +55,24 @@ def test_from_a_file_to_a_decision(folder: Path) -> None:
     assert "decided: same: it is the same" in shown
     for action in ("create", "start", "stop", "decide"):
         assert action in shown
+
+
+def test_a_bandit_says_what_it_has_learnt(folder: Path) -> None:
+    feedback = {"name": "clicks", "of": "click", "source": "feedback"}
+    (folder / "ranks.yaml").write_text(yaml.safe_dump({**SPEC, "metrics": [feedback], "bandit": {"floor": 0.2}}))
+    run("create", str(folder / "ranks.yaml"))
+    run("start", "better-ranks")
+    arms = [
+        LearntArm(variant="control", successes=1.5, failures=8.5, propensity=0.25),
+        LearntArm(variant="same", successes=5.0, failures=5.0, propensity=0.75),
+    ]
+    state = open_state(Settings.from_environment().control_state_url)
+    desk = ExperimentDesk(state.experiments, MemoryRegistry(), lambda: datetime.now(UTC))
+    desk.learn("better-ranks", Learnt(number=1, until=datetime.now(UTC), arms=arms))
+    state.close()
+    told = "control: 1.5 of 10 rewarded, so it gets 25% of the users beside the even part."
+    assert told in run("results", "better-ranks")
+    assert "propensity: 0.75" in run("show", "better-ranks")
 
 
 def test_what_is_no_experiment_is_refused(folder: Path) -> None:

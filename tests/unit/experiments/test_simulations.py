@@ -1,4 +1,4 @@
-"""The short form of `benchmarks/experiments.py`: few runs, and limits that only something wrong would pass."""
+"""The short forms of `benchmarks/experiment*.py`: few runs, and limits that only something wrong would pass."""
 
 import json
 import subprocess
@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "experiments.py"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
-def simulated(part: str, runs: int, *more: str) -> dict[str, Any]:
-    command = [sys.executable, str(SCRIPT), part, "--runs", str(runs), *more]
+def simulated(part: str, runs: int, *more: str, script: str = "experiments") -> dict[str, Any]:
+    command = [sys.executable, str(BENCHMARKS / f"{script}.py"), part, "--runs", str(runs), *more]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -25,6 +25,18 @@ def test_looking_every_hour_fools_nobody() -> None:
     found = simulated("aa", 40)
     assert found["sequence"]["rate"] <= 0.1
     assert found["fixed_at_every_look"]["rate"] > found["sequence"]["rate"]
+
+
+def test_the_whole_analysis_is_fooled_no_more_often_and_computed_as_the_service_does() -> None:
+    found = simulated("analysis", 20, "--people", "200", script="experiment_looks")
+    assert found["sequence"]["rate"] <= 0.25
+    assert found["looks_checked"] == 8
+
+
+def test_a_lift_is_found_at_a_look_before_the_end() -> None:
+    found = simulated("growthbook", 3, "--people", "300", script="experiment_looks")
+    assert found["lift_20%"]["ours"]["median_look"] < 14 * 24
+    assert found["lift_0%"]["ours"]["found"]["rate"] < 1
 
 
 def test_a_sample_ratio_mismatch_is_found_and_fair_arrivals_are_not() -> None:
