@@ -12,13 +12,12 @@ import numpy as np
 from quikapp_ml.features.conversations import Conversation
 from quikapp_ml.features.frame import FeatureFrame, Floats, freshness, newest_first
 from quikapp_ml.features.landscape import Rows
+from quikapp_ml.features.seats import Lines
 from quikapp_ml.features.viewpoint import MAX_TELLING_MEMBERS, Viewpoint, share_of_largest
 
 DAY = 86_400.0
 MAX_CHANNELS_EACH = 10
 """So many channels of a person are looked at, small ones first."""
-_MANY = 1 << 24
-"""More than there are members of a channel, or channels."""
 
 
 def channel_features(
@@ -36,10 +35,10 @@ def channel_features(
         reach=np.log1p(sizes) / np.log1p(max(view.largest_size, 1)),
         collaborators=view.near_collaborators[rows],
         team=view.counts(list(teammates))[rows] / max(len(teammates), 1),
-        shared_members=_cosines(view, list(view.companions), rows),
+        shared_members=_of_people(view, list(view.companions), rows),
         similar_channels=similar,
         newness=_newness(view, rows),
-        current_channel=_cosines(view, _telling_members(view, current_channel), rows),
+        current_channel=_alike(view, current_channel, rows),
     )
 
 
@@ -82,21 +81,26 @@ def conversation_features(view: Viewpoint, given: Sequence[Conversation], curren
     )
 
 
-def _telling_members(view: Viewpoint, channel_id: str | None) -> list[str]:
+def _alike(view: Viewpoint, channel_id: str | None, rows: Rows) -> Floats:
+    """(n_rows,): how much the members of channels and of this one are the same; nothing where it is a large one."""
     n_members = len(view.members(channel_id)) if channel_id else 0
-    return view.roster(channel_id) if channel_id and n_members <= MAX_TELLING_MEMBERS else []
-
-
-def _cosines(view: Viewpoint, people: Sequence[str], rows: Rows) -> Floats:
-    """(n_rows,): how much the members of channels and the people are the same."""
-    if not people:
+    if channel_id is None or not 0 < n_members <= MAX_TELLING_MEMBERS:
         return np.zeros(len(rows))
-    return np.asarray(view.counts(people)[rows] / np.sqrt(len(people) * np.maximum(view.sizes(rows), 1)))
+    return _cosines(view.overlaps(channel_id)[rows], n_members, view.sizes(rows))
+
+
+def _of_people(view: Viewpoint, people: Sequence[str], rows: Rows) -> Floats:
+    """(n_rows,): how much the members of channels and the people are the same."""
+    return _cosines(view.counts(people)[rows], max(len(people), 1), view.sizes(rows))
+
+
+def _cosines(n_both: Floats, n_people: int, sizes: Rows) -> Floats:
+    return np.asarray(n_both / np.sqrt(n_people * np.maximum(sizes, 1)))
 
 
 def _newness(view: Viewpoint, rows: Rows) -> Floats:
     age = np.maximum(view.now - view.created_at(rows), 0.0)
-    return np.nan_to_num(1 / (1 + age / (7 * DAY)), nan=0.0)
+    return np.where(np.isnan(age), 0.0, 1 / (1 + age / (7 * DAY)))
 
 
 def _own_weights(view: Viewpoint) -> Floats:
@@ -116,18 +120,13 @@ class _Places:
 
     def __init__(self, view: Viewpoint, user_ids: Sequence[str]) -> None:
         self._n_people = len(user_ids)
-        of_each = view.written(user_ids)
-        written = np.concatenate(of_each) if of_each else np.zeros((0, 3))
-        rows, person = written[:, 0].astype(np.int64), np.repeat(np.arange(len(of_each)), [len(one) for one in of_each])
-        lines = np.flatnonzero(view.visible[rows])
-        order = (person[lines] * _MANY + view.sizes(rows[lines])) * _MANY + rows[lines]
-        lines = lines[np.argsort(order)]
-        first = np.searchsorted(person[lines], person[lines])
-        lines = lines[np.arange(len(lines)) - first < MAX_CHANNELS_EACH]
-        self._rows, self._person, self._strengths = rows[lines], person[lines], written[lines, 1]
+        lines, written = view.written(user_ids)
+        kept = _few_each(view, lines, self._n_people)
+        self._rows, self._person, written = lines.rows[kept], lines.person[kept], written[kept]
+        self._strengths = written[:, 0]
         self.last_at = np.full(len(user_ids), -np.inf)
         """(n_people,): when each wrote there last, -infinity when never."""
-        np.maximum.at(self.last_at, self._person, written[lines, 2])
+        np.maximum.at(self.last_at, self._person, written[:, 1])
 
     def sums(self, weights: Floats) -> Floats:
         """(n_people,): weights of channels, summed over those of each."""
@@ -138,6 +137,16 @@ class _Places:
         greatest = self._strengths.max(initial=-np.inf)
         written = np.exp2(self._strengths - greatest) if np.isfinite(greatest) else np.zeros(len(self._strengths))
         return share_of_largest(_summed(self._person, written, self._n_people))
+
+
+def _few_each(view: Viewpoint, lines: Lines, n_people: int) -> Rows:
+    """Which lines are looked at: of each person those of the smallest channels."""
+    is_crowded = (np.bincount(lines.person, minlength=n_people) > MAX_CHANNELS_EACH)[lines.person]
+    crowded = np.flatnonzero(is_crowded)
+    rows, person = lines.rows[crowded], lines.person[crowded]
+    order = np.lexsort((rows, view.sizes(rows), person))
+    is_one_of_few = np.arange(len(person)) - np.searchsorted(person, person) < MAX_CHANNELS_EACH
+    return np.concatenate((np.flatnonzero(~is_crowded), crowded[order[is_one_of_few]]))
 
 
 def _summed(place: Rows, weights: Floats, n: int) -> Floats:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from quikapp_ml.features.online import OnlineFeatures
+from quikapp_ml.features.seats import Seats
 from quikapp_ml.features.workspace import Workspace
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -19,10 +20,11 @@ Rows = np.ndarray[Any, np.dtype[np.int64]]
 LIVELY, JOINED = 0, 1
 """Columns of `Landscape.strengths`."""
 N_LIVELIEST = 512
+MAX_OVERLAPS = 128
 _CHANNEL_STRENGTHS = ("messages_7d", "joins_30d")
 _NOBODY: frozenset[str] = frozenset()
 _NOWHERE: Rows = np.zeros(0, dtype=np.int64)
-_NOTHING: Floats = np.zeros((0, 3))
+_NOTHING: Floats = np.zeros((0, 2))
 
 T = TypeVar("T")
 
@@ -80,9 +82,11 @@ class Landscape:
         noted, counted = self._workspace.touched, self.features.touched
         self._see_people(noted.people)
         for user_id in noted.people:
-            self._memberships.pop(user_id, None)
-        for user_id in noted.people | counted.people:
-            self._written.pop(user_id, None)
+            self.seats.forget(user_id)
+        for user_id in counted.people:
+            self.seats.forget_writings(user_id)
+        if noted.seats:
+            self._forget_overlaps(noted.seats, noted.people)
         for channel_id in noted.seats:
             self._rosters.pop(channel_id, None)
         for channel_id in noted.messages:
@@ -104,8 +108,8 @@ class Landscape:
         self.sizes: Rows = np.zeros(n, dtype=np.int64)
         self.created_at: Floats = np.full(n, np.nan)
         self.strengths: Floats = np.full((n, len(_CHANNEL_STRENGTHS)), -np.inf)
-        self._memberships: dict[str, Rows] = {}
-        self._written: dict[str, Floats] = {}
+        self.seats = Seats(self._places, self._writings)
+        self._overlaps: dict[str, Rows] = {}
         self._liveliest: Rows | None = None
         self._newest: Rows | None = None
         self._extremes: tuple[int, Floats] | None = None
@@ -171,17 +175,13 @@ class Landscape:
 
     @property
     def liveliest(self) -> Rows:
-        """Rows of the N_LIVELIEST liveliest public channels, in the order of rows; all where there are fewer."""
+        """Rows of the N_LIVELIEST liveliest public channels (all, of fewer), best first; equal ones by id."""
         if self._liveliest is None:
             rows = np.flatnonzero(self.is_public)
-            strengths = self.strengths[rows, LIVELY]
             if len(rows) > N_LIVELIEST:
-                least = np.partition(strengths, -N_LIVELIEST)[-N_LIVELIEST]
-                above = strengths > least
-                equal = np.flatnonzero(strengths == least)[: N_LIVELIEST - int(above.sum())]
-                above[equal] = True
-                rows = rows[above]
-            self._liveliest = rows
+                strengths = self.strengths[rows, LIVELY]
+                rows = rows[strengths >= np.partition(strengths, -N_LIVELIEST)[-N_LIVELIEST]]
+            self._liveliest = rows[np.argsort(-self.strengths[rows, LIVELY], kind="stable")][:N_LIVELIEST]
         return self._liveliest
 
     @property
@@ -241,34 +241,42 @@ class Landscape:
 
     def memberships(self, user_id: str) -> Rows:
         """Rows of the channels that a person is in, sorted."""
-        found = self._memberships.get(user_id)
+        return self.seats.rows_of(user_id)
+
+    def counts(self, user_ids: Iterable[str], weights: Sequence[float] | None = None) -> Floats | Rows:
+        """(n_channels,): how many of the people are in each channel, or their summed weight."""
+        lines = self.seats.lines(self.seats.numbers(user_ids))
+        of_each = None if weights is None else np.asarray(weights, dtype=float)[lines.person]
+        return np.bincount(lines.rows, of_each, len(self.row))
+
+    def overlaps(self, channel_id: str) -> Rows:
+        """(n_channels,): how many members of a channel are in each."""
+        found = self._overlaps.get(channel_id)
         if found is None:
-            places = self._workspace.channels_of(user_id)
-            found = np.array(sorted(self._rows(places)), dtype=np.int64) if places else _NOWHERE
-            self._memberships[user_id] = found
+            if len(self._overlaps) >= MAX_OVERLAPS:
+                del self._overlaps[next(iter(self._overlaps))]
+            found = self._overlaps[channel_id] = self.counts(self._workspace.members_of(channel_id)).astype(np.int32)
         return found
 
-    def written(self, user_ids: Sequence[str]) -> list[Floats]:
-        """Of each person (n_channels of theirs, 3): rows, how much they wrote there (log2), and when last (or -inf)."""
-        kept = self._written
-        missing = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in kept]
-        if missing:
-            kept.update(zip(missing, self._writings(missing), strict=True))
-        return [kept[user_id] for user_id in user_ids]
+    def _forget_overlaps(self, channel_ids: Iterable[str], user_ids: Iterable[str]) -> None:
+        """People came into channels, or left them: they count in all their other ones as well."""
+        places = {place for user_id in user_ids for place in self._workspace.channels_of(user_id)}
+        for channel_id in places.union(channel_ids) & self._overlaps.keys():
+            del self._overlaps[channel_id]
 
-    def _writings(self, user_ids: Sequence[str]) -> list[Floats]:
-        places = [self.memberships(user_id) for user_id in user_ids]
+    def _places(self, user_id: str) -> Rows:
+        places = self._workspace.channels_of(user_id)
+        return np.array(sorted(self._rows(places)), dtype=np.int64) if places else _NOWHERE
+
+    def _writings(self, user_ids: Sequence[str], places: Sequence[Rows]) -> Floats:
         keys = [
             (user_id, self.channel_ids[row])
             for user_id, rows in zip(user_ids, places, strict=True)
             for row in rows.tolist()
         ]
         if not keys:
-            return [_NOTHING for _ in user_ids]
+            return _NOTHING
         view = "user_channel_affinity"
         last = self.features.matrix(view, keys, 0.0, ("last_posted_at",))[:, 0]
         strengths = self.features.strengths(view, keys, ("posted_14d",))[:, 0]
-        last = np.nan_to_num(last, nan=-np.inf)
-        found: Floats = np.column_stack((np.concatenate(places), strengths, last)).astype(float)
-        ends = np.cumsum([len(rows) for rows in places])
-        return [found[end - len(rows) : end].copy() for rows, end in zip(places, ends.tolist(), strict=True)]
+        return np.column_stack((strengths, np.nan_to_num(last, nan=-np.inf)))

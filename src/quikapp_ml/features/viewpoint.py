@@ -18,6 +18,7 @@ import numpy as np
 from quikapp_ml.features.landscape import JOINED, LIVELY, Flags, Floats, Landscape, Rows
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.reach import Reach
+from quikapp_ml.features.seats import Lines
 from quikapp_ml.features.workspace import Channel, MessageFacts, Person, Workspace
 
 MAX_COLLABORATORS = 50
@@ -159,9 +160,12 @@ class Viewpoint:
 
     def counts(self, people: Sequence[str], weights: Sequence[float] | None = None) -> Floats:
         """(n_channels,): how many of the people are in each channel that the person may see, or their summed weight."""
-        rows = [self._land.memberships(one) for one in people]
-        of_each = np.repeat(weights, [len(one) for one in rows]) if weights is not None else None
-        found = np.bincount(np.concatenate(rows), of_each, len(self._land.row)) if rows else np.zeros(len(self.visible))
+        found = self._land.counts(people, weights)
+        return np.where(self.visible, found, 0.0)
+
+    def overlaps(self, channel_id: str) -> Floats:
+        """(n_channels,): how many members of a channel are in each that the person may see; both must be seen."""
+        found = self._land.overlaps(channel_id) if self.sees(channel_id) else 0
         return np.where(self.visible, found, 0.0)
 
     def person(self, user_id: str) -> Person | None:
@@ -268,7 +272,8 @@ class Viewpoint:
         for row in self.smallest_first(self.own_rows).tolist():
             if len(found) >= MAX_COMPANIONS or self._land.sizes[row] > MAX_TELLING_MEMBERS:
                 break
-            found.update(dict.fromkeys(self._land.roster(self._land.channel_ids[row])))
+            enough = MAX_COMPANIONS + len(found) + 1  # as many as are found already may be there again
+            found.update(dict.fromkeys(self._land.roster(self._land.channel_ids[row])[:enough]))
             found.pop(self.user_id, None)
         return frozenset(islice(found, MAX_COMPANIONS))
 
@@ -284,9 +289,14 @@ class Viewpoint:
         shares = share_of_largest(self.weighted("user_channel_affinity", keys, HABIT_WEIGHTS))
         return dict(zip(self.own_channels, shares.tolist(), strict=True))
 
-    def written(self, user_ids: Sequence[str]) -> list[Floats]:
-        """What people wrote where, as `Landscape.written`, in all channels: the person may not look into each."""
-        return self._land.written(user_ids)
+    def written(self, user_ids: Sequence[str]) -> tuple[Lines, Floats]:
+        """What people wrote where, as `Seats.writings`, a line for each channel that the person may look into."""
+        seats = self._land.seats
+        numbers = seats.numbers(user_ids)
+        lines = seats.lines(numbers)
+        writings = seats.writings(numbers, lines)
+        is_seen = np.flatnonzero(self.visible[lines.rows])
+        return Lines(lines.person[is_seen], lines.rows[is_seen], lines.at[is_seen]), writings[is_seen]
 
     # ── how lively channels are ──────────────────────────────────────────────────────────────────────────────────
 
@@ -321,16 +331,17 @@ class Viewpoint:
 
     def liveliest(self, among: Flags, n: int) -> Rows:
         """The `n` liveliest of channels that the person may see, best first; equal ones by id."""
-        rows = self._own_and_liveliest
-        rows = rows[among[rows]]
+        rows = self._land.liveliest if self._sees_public else self._land.liveliest[:0]
+        own = self._own_and_hidden
+        rows = np.concatenate((rows[among[rows]][:n], own[among[own]]))
         if len(rows) < n:
             rows = np.flatnonzero(among)
-        return rows[np.argsort(-self._land.strengths[rows, LIVELY], kind="stable")[:n]]
+        return rows[np.lexsort((rows, -self._land.strengths[rows, LIVELY]))[:n]]
 
     @cached_property
-    def _own_and_liveliest(self) -> Rows:
-        """Rows, sorted: the liveliest of the channels that the person may see are among them."""
-        return np.union1d(self._land.liveliest, self.own_rows) if self._sees_public else self.own_rows
+    def _own_and_hidden(self) -> Rows:
+        """Rows of the person's channels that are not among the liveliest of everybody."""
+        return self.own_rows[~self._land.is_public[self.own_rows]] if self._sees_public else self.own_rows
 
     def newest_open(self, since: float, n: int) -> Rows:
         """The `n` newest channels that the person could join and that were opened after `since`, the newest first."""

@@ -1,6 +1,7 @@
 """What is kept for all askers is, after any events, what it would be if it were made anew."""
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -52,6 +53,12 @@ def made_anew(chat: Chat) -> Chat:
     return again
 
 
+def written(land: Landscape, asked: Sequence[str]) -> object:
+    numbers = land.seats.numbers(asked)
+    lines = land.seats.lines(numbers)
+    return lines.person.tolist(), lines.rows.tolist(), land.seats.writings(numbers, lines).tolist()
+
+
 def seen(chat: Chat) -> object:
     """Everything that is kept, asked for."""
     land = Landscape.of(chat.workspace, chat.features)
@@ -64,7 +71,8 @@ def seen(chat: Chat) -> object:
         [sorted(land.blockers(one)) for one in PEOPLE],
         [land.roster(one) for one in PLACES],
         [land.memberships(one).tolist() for one in PEOPLE],
-        [written.tolist() for written in land.written((*PEOPLE, "nobody", PEOPLE[0]))],
+        [written(land, asked) for asked in ((*PEOPLE, "nobody", PEOPLE[0]), (), ("nobody",))],
+        [land.overlaps(one).tolist() for one in PLACES],
         [person_candidates(view) for view in views],
         [[one.message.message_id for one in conversation_candidates(view)] for view in views],
         [[one.n_replies for one in conversations(view, PLACES, 3)] for view in views],
@@ -102,7 +110,7 @@ def test_of_many_channels_only_the_liveliest_are_at_hand_and_equal_ones_go_by_id
     chat.post("founder", f"c{N_LIVELIEST + 10:04}", "m1")
     land = Landscape.of(chat.workspace, chat.features)
     assert len(land.liveliest) == N_LIVELIEST
-    assert land.liveliest.tolist() == [*range(N_LIVELIEST - 1), N_LIVELIEST + 10]
+    assert land.liveliest.tolist() == [N_LIVELIEST + 10, *range(N_LIVELIEST - 1)]
     view = chat.view("stranger")
     assert view.ids(view.liveliest(view.open, 2)) == [f"c{N_LIVELIEST + 10:04}", "c0000"]
     every = view.ids(view.liveliest(view.open, N_LIVELIEST + 5))
