@@ -1,7 +1,7 @@
 """Signals of a spam check that are not words: how the author behaves, and how many links and people a text names."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quikapp_ml.errors import InvalidInput
@@ -74,9 +74,16 @@ def behaviour_values(author: Mapping[str, float], tokens: Tokens) -> dict[str, f
         if not (math.isfinite(value) and value >= 0):
             raise InvalidInput(f"{name} is {value}; it must be a finite number that is not negative")
         values[name] = float(value)
-    values["link_count"] = float(tokens.texts.count(LINK))
-    values["mention_count"] = float(tokens.texts.count(MENTION) + tokens.texts.count(BROADCAST))
+    values.update(counted(tokens.texts))
     return values
+
+
+def counted(texts: Sequence[str]) -> dict[str, float]:
+    """The values that are counted from the tokens of a text."""
+    return {
+        "link_count": float(texts.count(LINK)),
+        "mention_count": float(texts.count(MENTION) + texts.count(BROADCAST)),
+    }
 
 
 def behaviour_signals(values: Mapping[str, float]) -> list[float]:

@@ -4,12 +4,11 @@ That holds only where cutting a place out leaves all other tokens as they are. W
 None, and the text without the place has to be read.
 """
 
+import math
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from quikapp_ml.entities.decisions import Span
 from quikapp_ml.models.hashing import scale_of
@@ -30,7 +29,9 @@ class Removal:
     text: str
     tokens: Tokens
     weighed: Weighed
-    model: int = 0
+    model: int
+    total: float
+    """What all of them weigh, not scaled."""
 
     @property
     def is_plain(self) -> bool:
@@ -59,13 +60,12 @@ class Removal:
         joints = self._joints(gone)
         if joints is None:
             return None
-        n_tokens, words = len(self.tokens), self.weighed.words
-        own, pairs = self.weighed.own[:, self.model], self.weighed.pairs[:, self.model]
-        is_kept = np.ones(n_tokens, bool)
-        is_kept[gone] = False
-        kept = float(own[is_kept].sum()) + float(pairs[is_kept[:-1] & is_kept[1:]].sum())
-        kept += sum(weights.of_pair(words[left], words[right], self.model) for left, right in joints)
-        return kept * scale_of(n_tokens - len(gone), weights.hashing)
+        words, model = self.weighed.words, self.model
+        own, pairs = self.weighed.own[gone, model].tolist(), self.weighed.pairs[:, model]
+        parted = sorted({place for token in gone for place in (token - 1, token) if 0 <= place < len(pairs)})
+        lost = math.fsum([*own, *pairs[parted].tolist()])
+        won = math.fsum([weights.of_pair(words[left], words[right], model) for left, right in joints])
+        return (self.total + won - lost) * scale_of(len(self.tokens) - len(gone), weights.hashing)
 
     def _stands_alone(self, span: Span) -> bool:
         before = self.text[span.start - 1 : span.start]

@@ -18,6 +18,7 @@ from quikapp_ml.models.behaviour import (
     LATER_PRIORS,
     behaviour_signals,
     behaviour_values,
+    counted,
 )
 from quikapp_ml.models.evidence import Phrase, phrases_of, without
 from quikapp_ml.models.hashing import Hashing
@@ -117,7 +118,10 @@ class SpamClassifier(Model):
         of_behaviour = math.fsum(item.weight for item in evidence)
         total = math.fsum(shares.tolist())
         whole = _Whole(
-            Removal(content, tokens, weighed, SPAM), author or {}, self.bias_ + total + of_behaviour, of_behaviour
+            Removal(content, tokens, weighed, SPAM, weighed.total(SPAM)),
+            author or {},
+            self.bias_ + total + of_behaviour,
+            of_behaviour,
         )
         named = self._named_phrases(whole, phrases_of(content, tokens, shares))
         rest = total - math.fsum(phrase.weight for phrase in named)
@@ -190,10 +194,22 @@ class SpamClassifier(Model):
         found: list[float | None] = []
         for phrase in phrases:
             gone = removal.gone(phrase.spans)
-            is_known = gone is not None and not _counted(removal.tokens, gone)
-            total = removal.total_without(gone, weights) if gone is not None and is_known else None
-            found.append(None if total is None else self.bias_ + total + whole.of_behaviour)
+            total = None if gone is None else removal.total_without(gone, weights)
+            fewer = 0.0 if gone is None else self._of_counts([removal.tokens.texts[place] for place in gone], whole)
+            found.append(None if total is None else self.bias_ + total + whole.of_behaviour - fewer)
         return found
+
+    def _of_counts(self, gone: Sequence[str], whole: "_Whole") -> float:
+        """What tokens weigh by being counted: links and people named."""
+        if _COUNTED.isdisjoint(gone):
+            return 0.0
+        now = counted(whole.removal.tokens.texts)
+        fewer = counted(gone)
+        return math.fsum(
+            self.behaviour_weights_[one.name] * (one.shape(now[one.name]) - one.shape(now[one.name] - fewer[one.name]))
+            for one in BEHAVIOURS
+            if one.name in now
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The weights of the text, for spam and for abuse."""
@@ -237,11 +253,6 @@ class _Whole:
     author: Mapping[str, float]
     score: float
     of_behaviour: float
-
-
-def _counted(tokens: Tokens, gone: Sequence[int]) -> bool:
-    """Whether links or people named are among what goes: behaviour counts them."""
-    return any(tokens.texts[place] in _COUNTED for place in gone)
 
 
 def logistic(logit: float) -> float:

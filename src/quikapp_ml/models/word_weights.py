@@ -45,6 +45,10 @@ class Weighed:
         totals: Floats = (self.own.sum(axis=0) + self.pairs.sum(axis=0)) * self.scale
         return totals
 
+    def total(self, model: int) -> float:
+        """What the whole text weighs in one model, not scaled."""
+        return float(self.own[:, model].sum() + self.pairs[:, model].sum())
+
     def shares(self, model: int) -> Floats:
         """(n_tokens,): what each token weighs in one model, a pair's half given to each."""
         shares: Floats = self.own[:, model].copy()

@@ -33,7 +33,8 @@ def weight(text: str) -> float:
 
 def quick(text: str, spans: list[Span]) -> float | None:
     tokens = reading_tokens(text)
-    removal = Removal(text, tokens, WORDS.weigh(tokens))
+    weighed = WORDS.weigh(tokens)
+    removal = Removal(text, tokens, weighed, 0, weighed.total(0))
     gone = removal.gone(spans) if removal.is_plain else None
     return None if gone is None else removal.total_without(gone, WORDS)
 

@@ -1,14 +1,15 @@
 """Characters that hide or that look like others: what a reader of the text sees in their place.
 
-The Latin look-alikes are a small table after UTS 39's idea, written by hand for what mail and chat spam uses: Cyrillic,
-Greek, Armenian, Cherokee and Latin variants; UTS 39's own data file is not bundled. Mathematical, full-width and
-circled letters and letters with accents are found by Unicode's own decompositions.
+The Latin look-alikes are those of UTS 39 (`training/confusables.py`), and a few that it does not list but spam uses:
+small capitals, letters with strokes, capitals for small ones. Mathematical, full-width and circled letters and letters
+with accents are found by Unicode's own decompositions.
 """
 
 import html
 import re
 import unicodedata
 from functools import lru_cache
+from importlib.resources import files
 
 from quikapp_ml.models.reading.mapped import Edit, Mapped
 from quikapp_ml.models.text import MAX_REMEMBERED_WORD
@@ -22,8 +23,15 @@ _PAIRS = (
     "ɑa ɡg ɩi ı i ɪi ʏy ʀr ɴn ʟl ʙb ɢg ʜh ᴀa ᴄc ᴅd ᴇe ᴊj ᴋk ᴍm ᴏo ᴘp ᴛt ᴜu ᴠv ᴡw ᴢz ꜰf ꜱs ſs "
     "øo ØO đd ĐD łl ŁL ħh ĦH ŧt ŦT ƒf ƅb ɗd ɓb ɠg ɦh ƙk ƥp ƭt ʋv ɛe ɐa ǝe ɹr ʇt"
 )
-LOOK_ALIKES = {pair[0]: pair[1] for pair in _PAIRS.replace("ı i", "ıi").split()}
-"""A letter, and the Latin one that it looks like."""
+
+
+def _uts39() -> dict[str, str]:
+    lines = (files("quikapp_ml.models.reading") / "confusables.txt").read_text(encoding="ascii").splitlines()
+    return {chr(int(code, 16)): letters for code, letters in map(str.split, lines[1:])}
+
+
+LOOK_ALIKES = _uts39() | {pair[0]: pair[1] for pair in _PAIRS.replace("ı i", "ıi").split()}
+"""A letter, and the Latin one or two that it looks like."""
 
 _HIDDEN = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180e\u3164\ufeff\uffa0\u2800")

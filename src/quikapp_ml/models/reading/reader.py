@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from quikapp_ml.models.reading.characters import visible
 from quikapp_ml.models.reading.links import Link, defanged, links_of
 from quikapp_ml.models.reading.mapped import Mapped
-from quikapp_ml.models.reading.words import joined, spelt
+from quikapp_ml.models.reading.words import undisguised
 from quikapp_ml.models.text import Tokens, tokenise
 
 _CODE = re.compile(r"```.*?```|`[^`\n]{1,400}`", re.DOTALL)
@@ -40,7 +40,7 @@ def read(text: str) -> Reading:
     code = tuple(match.span() for match in _CODE.finditer(text)) if "`" in text else ()
     quotes = tuple(match.span() for match in _QUOTE.finditer(text)) if ">" in text or "&gt;" in text else ()
     seen = defanged(visible(Mapped(text)))
-    return Reading(text, spelt(joined(seen)), code, quotes, links_of(text, Mapped(text)))
+    return Reading(text, undisguised(seen), code, quotes, links_of(text, Mapped(text)))
 
 
 def reading_tokens(text: str) -> Tokens:

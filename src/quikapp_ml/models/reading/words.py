@@ -4,7 +4,7 @@ A spelling is undone only when the result is a common word and the spelling is n
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -80,6 +80,12 @@ def joined(mapped: Mapped) -> Mapped:
     return _piecewise(mapped, lambda piece: _known(piece).closed)
 
 
+def undisguised(mapped: Mapped) -> Mapped:
+    """Both of it: `joined`, then `spelt`."""
+    has_glue = any(sign in mapped.text for sign in _GLUE_SIGNS)
+    return spelt(joined(mapped)) if has_glue or _odd(pieces_of(mapped.text)[0]) else mapped
+
+
 def spelt(mapped: Mapped) -> Mapped:
     """Digits and signs read as the letters they stand for, drawn-out letters written as they should be."""
     return _piecewise(mapped, lambda piece: _known(piece).plain)
@@ -96,14 +102,13 @@ class _Piece:
 
 
 def _read_piece(piece: str) -> _Piece:
-    if piece.isalpha() and len(piece) > 1 and not _ODD_SIGN.search(piece):
-        return _ORDINARY
-    return _Piece(
+    found = _Piece(
         tuple([_closed(match) for match in _outside_kept(_PIECES, piece) if _is_cut_word(match.group())]),
         tuple(_plain_words(piece)) if _ODD_SIGN.search(piece) else (),
-        len(piece) <= MAX_ALONE and _ALONE.fullmatch(piece) is not None,
+        0 < len(piece) <= MAX_ALONE and _ALONE.fullmatch(piece) is not None,
         _SPELT_OUT_PIECE.search(piece) is not None,
     )
+    return _ORDINARY if found == _ORDINARY else found
 
 
 _ORDINARY = _Piece((), (), is_alone=False, is_spelt_out=False)
@@ -117,7 +122,7 @@ def _known(piece: str) -> _Piece:
 def _piecewise(mapped: Mapped, edits_of: Callable[[str], tuple[Edit, ...]]) -> Mapped:
     """The text after the edits of what stands between blanks."""
     pieces, offsets = pieces_of(mapped.text)
-    edits = {piece: found for piece in set(pieces) if (found := edits_of(piece))}
+    edits = {piece: found for piece in _odd(pieces) if (found := edits_of(piece))}
     if not edits:
         return mapped
     places = [(at, piece) for at, piece in zip(offsets, pieces, strict=True) if piece in edits]
@@ -134,12 +139,18 @@ def _plain_words(piece: str) -> Iterator[Edit]:
 
 def _may_be_spelt_out(text: str) -> bool:
     """Whether to look closely for letters one by one: two in a row, or some inside a piece."""
-    pieces = [piece for piece in pieces_of(text)[0] if piece]
-    known = {piece: _known(piece) for piece in set(pieces)}
-    alone = {piece for piece, read in known.items() if read.is_alone}
-    if any(read.is_spelt_out for read in known.values()):
+    pieces, _ = pieces_of(text)
+    odd = {piece: _known(piece) for piece in _odd(pieces)}
+    alone = {piece for piece, read in odd.items() if read.is_alone}
+    if any(read.is_spelt_out for read in odd.values()):
         return True
-    return bool(alone) and any(one in alone and other in alone for one, other in pairwise(pieces))
+    return bool(alone) and any(
+        one in alone and other in alone for one, other in pairwise([piece for piece in pieces if piece])
+    )
+
+
+def _odd(pieces: Sequence[str]) -> list[str]:
+    return [piece for piece in set(pieces) if _known(piece) is not _ORDINARY]
 
 
 def _outside_kept(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:

@@ -32,3 +32,13 @@ def test_what_is_seen(written: str, seen: str) -> None:
 def test_look_alikes_are_letters_and_become_ascii_letters() -> None:
     assert all(unicodedata.category(sign)[0] == "L" and not sign.isascii() for sign in LOOK_ALIKES)
     assert all(letter.isascii() and letter.isalpha() for letter in LOOK_ALIKES.values())
+
+
+@pytest.mark.parametrize("word", ["рaypal", "pаypаl", "ԁeal", "ꓐonus", "ᖴree", "Ꮤin", "ⲥash", "ɡift", "ꭵnvest", "ᴄᴀsh"])
+def test_letters_that_uts_39_lists_are_read_as_latin(word: str) -> None:
+    assert visible(Mapped(f"the {word} for you")).text.isascii()
+
+
+@pytest.mark.parametrize("text", ["Привет, как дела?", "Καλημέρα σας", "שלום לכולם", "مرحبا بكم"])
+def test_other_scripts_are_left_alone(text: str) -> None:
+    assert visible(Mapped(text)).text == text
