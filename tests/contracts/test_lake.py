@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quikapp_ml.errors import Conflict, InvalidInput, NotFound
+from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.lake import open_lake
 from quikapp_ml.stores.lake.base import Lake, Table, Transaction
 from quikapp_ml.stores.lake.tables import TABLES
@@ -58,6 +59,30 @@ def people(*names: str | None) -> pa.Table:
 
 def who(lake: Lake, version: int | None = None) -> list[str]:
     return sorted(lake.read(NAME, ["who"], version).column("who").to_pylist())
+
+
+class TestCreate:
+    def test_makes_the_declared_table_once(self, lake: Lake) -> None:
+        lake.create(VISITS)
+        assert lake.columns(NAME) == VISITS.columns and lake.declaration(NAME).key == VISITS.key
+        lake.append(NAME, people("ann"))
+        with pytest.raises(AlreadyExists, match=NAME):
+            lake.create(replace(VISITS, comment="another"))
+        assert who(lake) == ["ann"] and lake.declaration(NAME).comment == VISITS.comment
+
+    def test_of_many_at_a_time_one_makes_it(self, lake: Lake) -> None:
+        tables = [replace(VISITS, comment=f"number {n}") for n in range(6)]
+
+        def make(table: Table) -> str:
+            try:
+                lake.create(table)
+            except AlreadyExists:
+                return ""
+            return table.comment
+
+        with ThreadPoolExecutor(len(tables)) as pool:
+            made = [comment for comment in pool.map(make, tables) if comment]
+        assert made == [lake.declaration(NAME).comment]
 
 
 class TestEnsure:

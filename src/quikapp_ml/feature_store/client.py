@@ -89,7 +89,7 @@ class FeatureStoreClient:
             raise AlreadyExists(f"table {name} is there already; write to it, or drop it first")
         check_declaration(table)
         rows = None if df is None else rows_for(table, _collected(df, name))
-        self._lake.ensure(table.declared())
+        self._lake.create(table.declared())
         if rows is not None:
             self._lake.merge(name, rows, table.identity)
         return self.get_table(name)

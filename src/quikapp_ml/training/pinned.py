@@ -76,6 +76,10 @@ class PinnedLake(Lake):
         """Where an engine finds the table's files; it must be told the version too."""
         return self._lake.uri(name)
 
+    def create(self, table: Table) -> None:
+        """Refused."""
+        raise _read_only(table.name)
+
     def ensure(self, table: Table) -> None:
         """Refused."""
         raise _read_only(table.name)

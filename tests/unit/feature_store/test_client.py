@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -23,6 +24,20 @@ def test_a_table_is_made_of_a_frame_or_a_schema_and_only_once(fs: FeatureStoreCl
     with pytest.raises(AlreadyExists, match="people is there already"):
         fs.create_table(NAME, "user_id", df)
     assert fs.get_table(NAME).tags == {"team": "ml"}
+
+
+def test_of_several_who_make_a_table_at_once_one_does(fs: FeatureStoreClient) -> None:
+    schema = fs.spark.createDataFrame([("a", 1.0)], COLUMNS).schema
+
+    def make(n: int) -> str:
+        try:
+            return fs.create_table(NAME, "user_id", schema=schema, description=f"number {n}").description
+        except AlreadyExists:
+            return ""
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [each for each in pool.map(make, range(4)) if each]
+    assert made == [fs.get_table(NAME).description]
 
 
 @pytest.mark.parametrize("rows", [[("a", 1.0), ("a", 2.0)], [(None, 1.0)]])

@@ -275,11 +275,19 @@ class Tables:
             raise InvalidInput("a managed table has no storage_location but the one that staging-tables has named")
         location = new.staged or place
         kept = {} if self._is_lake_name(securable.name) else {"storage_location": location}
-        if not kept:
-            self._keep(access, securable, new, {"table_type": MANAGED})
-        create_delta(location, facts, rows)
         if kept:
+            create_delta(location, facts, rows)
             self._keep(access, securable, new, {"table_type": MANAGED, **kept})
+            return
+        record = self._keep(access, securable, new, {"table_type": MANAGED})
+        try:
+            create_delta(location, facts, rows)
+        except AlreadyExists:
+            if self._is_kept(record):  # whoever made a table of this name meanwhile did not make it for this caller
+                self._securables.state.catalog.remove(Kind.TABLE, record.name)
+            raise
+        if not self._is_kept(record):  # another service has tried at the same time, and made nothing
+            self._securables.state.catalog.add(record, instead=True)
 
     def _managed_place(self, securable: Securable) -> str:
         """Where a new managed table goes: by its name in the service's own catalog, elsewhere by an id."""
@@ -299,11 +307,18 @@ class Tables:
         is_by_id = f"/{UNITY_FOLDER}/" in place and above == place.rpartition("/")[0]
         return is_by_id and _ID.fullmatch(name) is not None and not is_delta(staged)
 
-    def _keep(self, access: CallerAccess, securable: Securable, new: NewTable, details: dict[str, str]) -> None:
+    def _keep(
+        self, access: CallerAccess, securable: Securable, new: NewTable, details: dict[str, str]
+    ) -> CatalogRecord:
         record = self._securables.new(
             securable, access.who.name, checked_comment(new.comment), new.properties, details
         )  # fmt: skip
         self._securables.state.catalog.add(record, instead=True)
+        return record
+
+    def _is_kept(self, record: CatalogRecord) -> bool:
+        found = self._securables.state.catalog.find(Kind.TABLE, record.name)
+        return found is not None and found.record_id == record.record_id
 
     def _new_name(self, access: CallerAccess, info: TableInfo, given: str) -> str:
         schema = info.name.rpartition(".")[0]

@@ -70,6 +70,13 @@ class Lake(ABC):
     """Delta tables by name. Times are UTC; rows come and go as Arrow tables."""
 
     @abstractmethod
+    def create(self, table: Table) -> None:
+        """Create the table. Raises AlreadyExists when there is one: of several at a time, one creates it.
+
+        Raises InvalidInput when the declaration does not hold together.
+        """
+
+    @abstractmethod
     def ensure(self, table: Table) -> None:
         """Create the table, or add the columns it lacks and bring what else is declared up to date.
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
 import pyarrow as pa
-from deltalake import DeltaTable, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
@@ -50,6 +50,9 @@ class HistoryEntry:
     engine: str
 
 
+FIRST_COMMIT = CommitProperties(max_commit_retries=0)
+"""Of what makes a table: tried again, it would be a second commit over the table that somebody else has just made."""
+
 CHANGE_FEED = "delta.enableChangeDataFeed"
 
 
@@ -73,6 +76,7 @@ def create_delta(uri: str, facts: DeltaFacts, rows: pa.Table | None = None) -> D
         "description": facts.comment or None,
         "configuration": dict(facts.properties),
         "storage_options": _options(uri),
+        "commit_properties": FIRST_COMMIT,
     }
     try:
         if rows is None:
@@ -81,6 +85,8 @@ def create_delta(uri: str, facts: DeltaFacts, rows: pa.Table | None = None) -> D
         else:
             write_deltalake(uri, rows, mode="error", **described)
     except (DeltaError, ValueError) as error:
+        if is_delta(uri):
+            raise AlreadyExists("somebody else has just made a Delta table at this place") from cause(error)
         raise InvalidInput(f"Delta does not take this table: {without_keys(str(error))[:500]}") from cause(error)
     except OSError as error:
         raise StorageFailed(f"the table cannot be made: {without_keys(str(error))}") from cause(error)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import deltalake
 import pyarrow as pa
@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Field
 
-from quikapp_ml.errors import InvalidInput, NotFound, StorageFailed
+from quikapp_ml.errors import AlreadyExists, InvalidInput, NotFound, StorageFailed
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 from quikapp_ml.stores.lake.declared import check_declaration
 from quikapp_ml.stores.lake.delta_changes import added_rows, literal, operations_since, replace_rows
@@ -28,6 +28,7 @@ from quikapp_ml.stores.lake.delta_declared import (
     first_properties,
     quoted,
 )
+from quikapp_ml.stores.lake.delta_folders import FIRST_COMMIT
 from quikapp_ml.stores.lake.delta_upkeep import delete_files, delete_older, kept_versions, size_of, trim_log
 from quikapp_ml.stores.lake.roots import open_root
 from quikapp_ml.stores.lake.rows import (
@@ -63,6 +64,14 @@ class DeltaLake(Lake):
     def __init__(self, root: str, catalog: str = CATALOG) -> None:
         self._root = open_root(root)
         self._catalog = catalog
+
+    def create(self, table: Table) -> None:
+        """Create the table: who writes its first commit does."""
+        check_declaration(table)
+        with _storage(table.name):
+            if self.exists(table.name) or not self._create(table, "error"):
+                raise AlreadyExists(f"table {table.name} is there already")
+        self.ensure(table)
 
     def ensure(self, table: Table) -> None:
         """Create the table, or bring its columns and what is declared of it up to date."""
@@ -254,30 +263,36 @@ class DeltaLake(Lake):
     def _ensure_once(self, table: Table) -> None:
         declared = pa.schema(deltalake.Schema.from_arrow(table.columns).to_arrow())
         if not self.exists(table.name):
-            self._create(table)
+            self._create(table, "ignore")
         existing = self._open(table.name)
         added = missing_columns(declared, columns_of(existing), table.name)
         if added:
             existing.alter.add_columns([Field.from_arrow(column) for column in added])
         describe(existing, table)
 
-    def _create(self, table: Table) -> None:
+    def _create(self, table: Table, mode: Literal["ignore", "error"]) -> bool:
+        """Write the first commit; whether this process has."""
         place = self._place(table.name)
         self._root.prepare(*place)
         try:
             DeltaTable.create(
                 self._root.url(*place),
                 schema=table.columns,
-                mode="ignore",
+                mode=mode,
                 partition_by=list(table.partition_by),
                 name=table.name,
                 description=table.comment,
                 configuration=first_properties(table),
                 raise_if_key_not_exists=False,
                 storage_options=dict(self._root.options),
+                commit_properties=FIRST_COMMIT,
             )
-        except CommitFailedError:
+        except DeltaError as error:
+            if not (isinstance(error, CommitFailedError) or self.exists(table.name)):
+                raise
             logger.debug("another process has just created table %s", table.name)
+            return False
+        return True
 
     def _append_once(self, name: str, rows: pa.Table, transaction: Transaction | None) -> int:
         table = self._open(name)

@@ -10,7 +10,7 @@ from threading import RLock
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.errors import AlreadyExists, InvalidInput, NotFound
 from quikapp_ml.stores.lake.base import Commit, Lake, Table, TableSize, Transaction
 from quikapp_ml.stores.lake.constraints import hold, hold_existing
 from quikapp_ml.stores.lake.declared import check_declaration, to_properties
@@ -59,6 +59,13 @@ class MemoryLake(Lake):
     def __init__(self) -> None:
         self._tables: dict[str, _Kept] = {}
         self._lock = RLock()
+
+    def create(self, table: Table) -> None:
+        """Create the table."""
+        with self._lock:
+            if table.name in self._tables:
+                raise AlreadyExists(f"table {table.name} is there already")
+            self.ensure(table)
 
     def ensure(self, table: Table) -> None:
         """Create the table, or bring its columns and what is declared of it up to date."""

@@ -1,5 +1,6 @@
 """Catalogs, schemas, tables, volumes, functions, grants: what is made is there, and only who may sees it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,10 +13,11 @@ from quikapp_ml.serving.catalog.grants import GrantChange
 from quikapp_ml.serving.catalog.rules import METASTORE, Kind, Privilege, Securable
 from quikapp_ml.serving.catalog.securables import SCHEMAS, Change
 from quikapp_ml.serving.catalog.tables import NewTable
-from quikapp_ml.serving.catalog.unity import UnityCatalog
+from quikapp_ml.serving.catalog.unity import Places, UnityCatalog, open_unity_catalog
 from quikapp_ml.stores.lake.base import Table
 from quikapp_ml.stores.lake.delta_folders import folder_of_url
 from quikapp_ml.stores.lake.tables import PROMOTIONS
+from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state.catalog import Principal
 
 ROOT = Caller("root", ("all-apis",), is_admin=True)
@@ -257,3 +259,51 @@ def test_what_the_log_says_of_delta_is_told_after_a_change(unity: UnityCatalog) 
     access = unity.access(ROOT)
     unity.tables.set_delta_properties(access, name, {"delta.appendOnly": "false"})
     assert unity.tables.get(access, name).properties == {"delta.appendOnly": "false", "team": "ml"}
+
+
+def test_of_several_who_make_a_table_of_one_name_one_does_whatever_they_make_it_by(
+    unity: UnityCatalog, tmp_path: Path
+) -> None:
+    """The catalog, a second service over the same state, and the lake, as the feature store asks it."""
+    lake, name = unity.securables.lake, "quikapp_ml.features.raced"
+    other = open_unity_catalog(
+        unity.securables.state,
+        lake,
+        MemoryRegistry(),
+        Places(str(tmp_path / "höme" / "lakehouse"), str(tmp_path)),
+        "root",
+    )
+    declared = Table(name, pa.schema([("n", pa.int64())]), ("n",), "By the lake.")
+
+    def by_catalog(catalog: UnityCatalog) -> str:
+        return make(catalog, ROOT, "quikapp_ml.features", "raced")
+
+    def by_lake() -> str:
+        lake.create(declared)
+        return name
+
+    for _ in range(3):
+        with ThreadPoolExecutor(3) as pool:
+            asked = [pool.submit(by_lake), pool.submit(by_catalog, unity), pool.submit(by_catalog, other)]
+            errors = [each.exception() for each in asked]
+        won = [index for index, error in enumerate(errors) if error is None]
+        assert len(won) == 1 and all(isinstance(each, AlreadyExists | None) for each in errors), errors
+        record = unity.securables.state.catalog.find("table", name)
+        assert won != [0] or record is None, "it is no caller's of the catalog"
+        unity.tables.drop(unity.access(ROOT), name)
+
+
+def test_a_table_that_somebody_made_meanwhile_is_not_the_callers(
+    unity: UnityCatalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = unity.securables.lake
+    lake.ensure(Table("quikapp_ml.features.late", OPEN.columns, ("n",), "Theirs."))
+    grant(unity, Kind.CATALOG, "quikapp_ml", "ann", Privilege.USE_CATALOG, Privilege.USE_SCHEMA)
+    grant(unity, Kind.SCHEMA, "quikapp_ml.features", "ann", Privilege.CREATE_TABLE)
+    monkeypatch.setattr(unity.tables, "exists", lambda _name: False)  # it came after this was asked
+    with pytest.raises(AlreadyExists):
+        make(unity, ANN, "quikapp_ml.features", "late")
+    monkeypatch.undo()
+    assert unity.securables.state.catalog.find("table", "quikapp_ml.features.late") is None
+    with pytest.raises(PermissionDenied):
+        unity.tables.drop(unity.access(ANN), "quikapp_ml.features.late")
