@@ -53,7 +53,7 @@ def main() -> None:
     with closing(open_service(Settings.from_environment())) as service:
         service.start()
         for answer in answers(service, float(sys.argv[1])):
-            sys.stdout.buffer.write(JsonAnswer(replace(answer, decision_id="")).body + b"\n")
+            sys.stdout.buffer.write(bytes(JsonAnswer(replace(answer, decision_id="")).body) + b"\n")
 
 
 if __name__ == "__main__":
