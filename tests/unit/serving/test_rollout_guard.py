@@ -1,0 +1,216 @@
+"""Rollouts take their steps: forwards, back, and again after what was in the way."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quikapp_ml.entities.experiments import ExperimentSpec
+from quikapp_ml.entities.rollouts import Abort, RolloutSpec
+from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from quikapp_ml.experiments.assignment import position
+from quikapp_ml.experiments.rollout import Evidence
+from quikapp_ml.serving.experiments import spec_of, split_of
+from quikapp_ml.serving.rollout_world import ROLLOUT_STEPS
+from quikapp_ml.serving.rollouts import read_rollout, shown
+from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
+from quikapp_ml.stores.state.memory import MemoryControlState
+from quikapp_ml.training.alias_moves import ALIAS_MOVES, moves_of
+from support.rolling import EVERYTHING_FINE, FINE, RANKER, SPEC, Rolling
+
+UP = ["shadow", "1", "5", "20", "50", "100", "promoted"]
+
+
+@pytest.fixture
+def rolling(tmp_path: Path) -> Iterator[Rolling]:
+    rolling = Rolling(tmp_path, MemoryControlState())
+    yield rolling
+    rolling.guard.close()
+
+
+def test_a_good_one_goes_up_step_by_step_and_becomes_champion(rolling: Rolling) -> None:
+    rolling.evidence = EVERYTHING_FINE
+    rolling.start()
+    assert rolling.aliases.held(RANKER, CHALLENGER) == 2
+    assert rolling.look(8) == [*UP, "promoted"]
+    assert (rolling.aliases.held(RANKER, CHAMPION), rolling.aliases.held(RANKER, CHALLENGER)) == (2, None)
+    assert set(rolling.states().values()) == {"stopped"}
+    assert rolling.record.is_settled
+    rows = rolling.rows(ROLLOUT_STEPS.name)
+    assert [row["to_stage"] for row in sorted(rows, key=lambda row: row["step"])] == ["gate", *UP]
+    move = moves_of(rolling.lake, RANKER, CHAMPION)[-1]
+    assert (move.who, move.from_version, move.to_version, move.why) == (
+        "rollout:ranks", 1, 2, "rollout ranks: all is well",
+    )  # fmt: skip
+    assert move.evidence == FINE.numbers
+
+
+@pytest.mark.parametrize("stage", ["gate", "shadow", "1", "20", "100"])
+@pytest.mark.parametrize("before", [None, 3])
+def test_harm_sends_it_back_from_everywhere(rolling: Rolling, stage: str, before: int | None) -> None:
+    if before is not None:
+        rolling.registry.set_alias(RANKER, CHALLENGER, before)
+    rolling.evidence = {**EVERYTHING_FINE, stage: Evidence("clicks got lower", numbers={"low": -0.3})}
+    rolling.start()
+    walked = rolling.look(9)
+    assert walked[-1] == "rolled_back"
+    assert walked.index("rolled_back") == ["gate", *UP].index(stage)
+    assert (rolling.aliases.held(RANKER, CHAMPION), rolling.aliases.held(RANKER, CHALLENGER)) == (1, before)
+    assert "running" not in rolling.states().values()
+    last = rolling.record.steps[-1]
+    assert (last.by, last.before, last.why, last.numbers) == ("guard", stage, "clicks got lower", {"low": -0.3})
+    if before is not None:
+        move = moves_of(rolling.lake, RANKER, CHALLENGER)[-1]
+        assert (move.to_version, move.why) == (3, "rollout ranks: clicks got lower")
+
+
+def test_who_has_the_challenger_keeps_it_and_each_step_is_an_experiment(rolling: Rolling) -> None:
+    rolling.evidence = EVERYTHING_FINE
+    rolling.start()
+    treated: set[str] = set()
+    users = [f"user-{number}" for number in range(3_000)]
+    for stage in ("1", "5", "20", "50", "100"):
+        while rolling.record.stage != stage:
+            rolling.look()
+        running = [name for name, state in rolling.states().items() if state == "running"]
+        assert running == [f"ranks-{stage}"]
+        spec = spec_of(rolling.experiments.get(running[0]))
+        now = {user for user in users if split_of(spec).assign(user).variant == "challenger"}
+        assert treated <= now
+        assert now == {user for user in users if position("ranks", user) >= 1 - int(stage) / 100}
+        assert len(now) == pytest.approx(30 * int(stage), rel=0.35)
+        assert [one.name for one in spec.guardrails] == ["clicks", "latency-p95", "errors"]
+        treated = now
+
+
+def test_what_is_not_clear_is_waited_for_and_told(rolling: Rolling) -> None:
+    rolling.start()
+    assert rolling.look(2) == ["gate", "gate"]
+    assert rolling.record.waits_for == "nobody has looked yet"
+    revision = rolling.record.revision
+    rolling.look()
+    assert rolling.record.revision == revision, "nothing new is nothing kept"
+    rolling.evidence = EVERYTHING_FINE
+    assert rolling.look() == ["shadow"]
+    assert rolling.record.waits_for == ""
+
+
+def test_giving_up_is_a_step_back(rolling: Rolling) -> None:
+    rolling.evidence = {**EVERYTHING_FINE, "5": Evidence(unclear="wait")}
+    rolling.start()
+    assert rolling.look(4)[-1] == "5"
+    record = rolling.guard.follow(rolling.desk.abort("ranks", Abort(reason="Wrong data."), "bob"))
+    assert (record.stage, record.is_settled, record.steps[-1].by) == ("rolled_back", True, "bob")
+    assert record.steps[-1].why == "given up: Wrong data."
+    assert set(rolling.states().values()) == {"stopped"}
+    assert rolling.aliases.held(RANKER, CHALLENGER) is None
+    with pytest.raises(Conflict, match="has ended"):
+        rolling.desk.abort("ranks", Abort(reason="Again."), "bob")
+    assert shown(record).steps[-1] == record.steps[-1]
+
+
+def test_an_experiment_that_somebody_stopped_ends_it(rolling: Rolling) -> None:
+    rolling.evidence = {**EVERYTHING_FINE, "5": Evidence(unclear="wait")}
+    rolling.start()
+    rolling.look(3)
+    rolling.experiments.stop("ranks-5", "eve")
+    assert rolling.look() == ["rolled_back"]
+    assert rolling.record.steps[-1].why == "its experiment was stopped by eve"
+
+
+def test_it_waits_for_an_experiment_that_has_the_same_units(rolling: Rolling) -> None:
+    rolling.evidence = EVERYTHING_FINE
+    rolling.start()
+    rolling.look()
+    other = {
+        "name": "other", "hypothesis": "Better.", "subject": "rank", "smallest_effect": 0.1,
+        "variants": [{"name": "a", "weight": 0.5}, {"name": "b", "weight": 0.5}],
+        "metrics": [{"name": "clicks", "of": "click"}],
+    }  # fmt: skip
+    rolling.experiments.create(ExperimentSpec.model_validate(other), "eve")
+    rolling.experiments.start("other", "eve")
+    assert rolling.look(2) == ["1", "1"]
+    assert "other" in rolling.record.waits_for
+    rolling.experiments.stop("other", "eve")
+    assert rolling.look() == ["5"]
+
+
+def test_what_cannot_be_begun_is_refused(rolling: Rolling) -> None:
+    with pytest.raises(NotFound, match="has no version 9; it has 1, 2, 3"):
+        rolling.start(version=9)
+    with pytest.raises(InvalidInput, match="answers everybody already"):
+        rolling.start(version=1)
+    with pytest.raises(NotFound, match="nothing to compare with"):
+        rolling.start(subject="sentiment")
+    with pytest.raises(InvalidInput, match="over HTTP"):
+        rolling.start(subject=None, endpoint="mine")
+    rolling.start()
+    with pytest.raises(Conflict, match="one rollout at a time"):
+        rolling.start(name="others", version=3)
+    rolling.guard.follow(rolling.desk.abort("ranks", Abort(reason="x"), "ann"))
+    with pytest.raises(AlreadyExists, match="another name"):
+        rolling.start()
+    with pytest.raises(InvalidInput, match="version: Field required"):
+        read_rollout({"name": "a", "subject": "rank"})
+
+
+def test_a_model_that_only_a_challenger_answers_for_moves_that_alias(rolling: Rolling) -> None:
+    rolling.registry.remove_alias(RANKER, CHAMPION)
+    rolling.registry.set_alias(RANKER, CHALLENGER, 1)
+    rolling.evidence = EVERYTHING_FINE
+    rolling.start()
+    assert rolling.aliases.held(RANKER, CHALLENGER) == 1, "or everybody had the new one at once"
+    rolling.look(8)
+    assert (rolling.aliases.held(RANKER, CHAMPION), rolling.aliases.held(RANKER, CHALLENGER)) == (None, 2)
+
+
+def test_a_step_that_was_taken_elsewhere_is_not_taken_twice(rolling: Rolling) -> None:
+    record = rolling.start()
+    rolling.desk.step(record, "shadow", "guard", "judged")
+    with pytest.raises(Conflict, match="took a step at the same time"):
+        rolling.desk.step(record, "shadow", "guard", "judged")
+
+
+def test_it_looks_by_itself_and_outlives_what_fails(rolling: Rolling, caplog: pytest.LogCaptureFixture) -> None:
+    rolling.start()
+    failures = iter([NotFound("the table is away"), ZeroDivisionError()])
+    given = rolling.of
+
+    class Looks:
+        def of(self, record: object) -> object:
+            failure = next(failures, None)
+            if failure is not None:
+                raise failure
+            rolling.evidence = EVERYTHING_FINE
+            return given(rolling.record)
+
+    rolling.guard._looks = Looks  # type: ignore[assignment]
+    rolling.guard.start()
+    ends = time.monotonic() + 20
+    while not rolling.record.is_settled and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert rolling.record.stage == "promoted"
+    assert "rollout ranks waits at gate: the table is away" in caplog.text
+
+
+def test_no_alias_moves_without_a_row(rolling: Rolling) -> None:
+    rolling.evidence = EVERYTHING_FINE
+    rolling.start()
+    rolling.look(9)
+    kept = {(row["alias"], row["to_version"]) for row in rolling.rows(ALIAS_MOVES.name)}
+    assert kept == {(CHALLENGER, 2), (CHAMPION, 2)}
+
+
+def test_a_draft_left_by_a_crash_is_started(rolling: Rolling) -> None:
+    rolling.evidence = {**EVERYTHING_FINE, "1": Evidence(unclear="wait")}
+    rolling.start()
+    rolling.look()
+    record = rolling.desk.step(rolling.record, "1", "guard", "judged")
+    from_a_crash = replace(record)
+    rolling.world.follow(from_a_crash)
+    rolling.world.follow(from_a_crash)
+    assert rolling.states() == {"ranks-1": "running"}
+    assert rolling.look() == ["1"]
+    assert RolloutSpec.model_validate(SPEC).name == "ranks"
