@@ -49,10 +49,10 @@ class Nearby:
 
     def _place(self, print_: Fingerprint, now: float) -> int | None:
         candidates = self._buckets[_BANDS, self._bucket_of(print_)]
-        alike = (self._prints[candidates] == print_).mean(axis=1)
-        alike[self._times[candidates] < now - self._max_age] = 0.0
+        alike = np.add.reduce(self._prints[candidates] == print_, axis=1)
+        alike[self._times[candidates] < now - self._max_age] = 0
         best = int(alike.argmax())
-        return int(candidates[best]) if alike[best] >= ALIKE_FROM else None
+        return int(candidates[best]) if alike[best] >= ALIKE_FROM * N_HASHES else None
 
     def _bucket_of(self, print_: Fingerprint) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         mixed = print_.reshape(N_BANDS, N_HASHES // N_BANDS).astype(np.uint64) @ _WEIGHTS
