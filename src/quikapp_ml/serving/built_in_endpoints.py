@@ -179,5 +179,5 @@ def _refused(index: int, *problems: Problem) -> InvalidInput:
 
 
 def _merged(reading: Any, more: Mapping[str, Any]) -> dict[str, Any]:
-    own = reading if isinstance(reading, dict) else {name: getattr(reading, name) for name in reading.__slots__}
+    own = reading if isinstance(reading, dict) else vars(reading)
     return {**own, **more}
