@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 
 from quikapp_ml.api.app import create_app
 from quikapp_ml.api.experiment_schemas import EXAMPLES
+from quikapp_ml.api.rollout_schemas import ROLLOUT_EXAMPLES
 from quikapp_ml.entities.activities import Activity
 from quikapp_ml.entities.decisions import (
     Evidence,
@@ -39,6 +41,7 @@ from quikapp_ml.entities.questions import (
     SpamQuestion,
 )
 from quikapp_ml.entities.reviews import ReviewResolution
+from quikapp_ml.entities.rollouts import Abort, RolloutSpec
 from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
@@ -65,6 +68,7 @@ from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentRecord
 from quikapp_ml.stores.state.memory import MemoryControlState
 from quikapp_ml.workflows.background import BackgroundRuns
+from quikapp_ml.stores.state.rollouts import RolloutRecord, RolloutStep
 from quikapp_ml.workflows.bundle import Bundle
 from quikapp_ml.workflows.catalog import JobCatalog
 from quikapp_ml.workflows.schedule import quartz_to_next
@@ -254,6 +258,40 @@ class FakeExperiments:
 
 
 class FakeService:
+class FakeRollouts:
+    """One rollout, whatever is done to it."""
+
+    def __init__(self) -> None:
+        now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+        step = RolloutStep(now, "", "gate", "local", "Knows the newer people.")
+        spec = ROLLOUT_EXAMPLES["RolloutSpec"]
+        self.record = RolloutRecord("ranks-2", spec, "content-ranker", 1, "gate", now, "local", now, steps=(step,))
+        self.done: list[tuple[str, ...]] = []
+        self.failure: Exception | None = None
+
+    def all(self) -> list[RolloutRecord]:
+        return [self.record]
+
+    def get(self, name: str) -> RolloutRecord:
+        return self._noted("get", name)
+
+    def start(self, spec: RolloutSpec, by: str) -> RolloutRecord:
+        return self._noted("start", spec.name, by)
+
+    def abort(self, name: str, abort: Abort, by: str) -> RolloutRecord:
+        return self._noted("abort", name, abort.reason, by)
+
+    def follow(self, record: RolloutRecord) -> RolloutRecord:
+        self.done.append(("follow",))
+        return record
+
+    def _noted(self, *what: str) -> RolloutRecord:
+        if self.failure:
+            raise self.failure
+        self.done.append(what)
+        return self.record
+
+
     """What the HTTP door sees, without anything behind it."""
 
     home: Any = SimpleNamespace(secret=lambda: b"secret of a home")
@@ -297,6 +335,15 @@ class FakeService:
         self.start_failure: Exception | None = None
 
     @property
+    @cached_property
+    def rollouts(self) -> Any:
+        return FakeRollouts()
+
+    @property
+    def rollout_guard(self) -> FakeRollouts:
+        guard: FakeRollouts = self.rollouts
+        return guard
+
     def experiment_reader(self) -> ExperimentReader:
         return ExperimentReader(Nowhere(), NoRows, lambda: datetime(2026, 11, 25, tzinfo=UTC))
 

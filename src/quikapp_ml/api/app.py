@@ -29,6 +29,7 @@ from quikapp_ml.api.routes import (
     recommendations,
     review,
     sentiment,
+    rollouts,
     spam,
 )
 from quikapp_ml.api.schemas import component_schemas
@@ -58,6 +59,7 @@ ROUTERS = (
     review.router,
     experiments.router,
     health.router,
+    rollouts.router,
     metrics.router,
     sharing.router,
     mlflow_ui.router,

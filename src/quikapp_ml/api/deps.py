@@ -33,8 +33,10 @@ from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.settings import Settings
+from quikapp_ml.serving.rollouts import RolloutDesk
 from quikapp_ml.stores.lake.base import Lake
 
+from quikapp_ml.stores.state.rollouts import RolloutRecord
 if TYPE_CHECKING:
     from quikapp_ml.serving.experiment_results import ExperimentReader
 
@@ -155,6 +157,13 @@ class Decisions(Protocol):
 
 
 class FollowsExperiments(Protocol):
+class FollowsRollouts(Protocol):
+    """Rollouts at work."""
+
+    def follow(self, record: RolloutRecord) -> RolloutRecord:
+        """Make the world follow one, now."""
+
+
     """Running experiments at work."""
 
     @property
@@ -228,6 +237,10 @@ class Service(Protocol):
     def lake(self) -> Lake: ...  # noqa: D102
     @property
     def decisions(self) -> Decisions: ...  # noqa: D102
+    def rollouts(self) -> RolloutDesk: ...  # noqa: D102
+    @property
+    def rollout_guard(self) -> FollowsRollouts: ...  # noqa: D102
+    @property
 
     def start(self) -> None:
         """Recover what was left behind and begin to work."""

@@ -8,6 +8,7 @@ from pydantic import Discriminator, TypeAdapter
 
 from quikapp_ml.api.experiment_schemas import EXAMPLES, EXPERIMENT_ANSWERS, EXPERIMENT_OPERATIONS, EXPERIMENT_QUESTIONS
 from quikapp_ml.api.feature_schemas import OnlineFeaturesQuestion
+from quikapp_ml.api.rollout_schemas import ROLLOUT_ANSWERS, ROLLOUT_EXAMPLES, ROLLOUT_OPERATIONS, ROLLOUT_QUESTIONS
 from quikapp_ml.entities.decisions import RankAnswer, Receipt, RecommendationAnswer, SentimentAnswer, SpamAnswer
 from quikapp_ml.entities.events import Event
 from quikapp_ml.entities.questions import (
@@ -215,8 +216,8 @@ OPERATIONS: dict[str, Operation] = {
         (*_POST_ERRORS, 403, 404, 409),
     ),
     **{
-        name: Operation(summary, answer, status, body, EXAMPLES.get(body), errors)
-        for name, summary, answer, status, body, errors in EXPERIMENT_OPERATIONS
+        name: Operation(summary, answer, status, body, {**EXAMPLES, **ROLLOUT_EXAMPLES}.get(body), errors)
+        for name, summary, answer, status, body, errors in (*EXPERIMENT_OPERATIONS, *ROLLOUT_OPERATIONS)
     },
     "health": Operation("Health", "HealthReport"),
     "live": Operation("Is the process there?", "HealthState"),
@@ -280,6 +281,7 @@ def component_schemas() -> dict[str, Any]:
         SpamPolicyFields,
         ReviewResolution,
         *EXPERIMENT_QUESTIONS,
+        *ROLLOUT_QUESTIONS,
     )
     answered = (
         RecommendationAnswer,
@@ -297,6 +299,7 @@ def component_schemas() -> dict[str, Any]:
         ReviewList,
         ReviewResolved,
         *EXPERIMENT_ANSWERS,
+        *ROLLOUT_ANSWERS,
         HealthReport,
         HealthState,
         ErrorAnswer,

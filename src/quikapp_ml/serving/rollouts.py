@@ -161,5 +161,5 @@ def read_rollout(given: Any) -> RolloutSpec:
 
 def shown(record: RolloutRecord) -> RolloutShown:
     """As it is told."""
-    told = {name: getattr(record, name) for name in RolloutShown.__dataclass_fields__ if name != "spec"}
-    return RolloutShown(spec=read_rollout(record.spec), **told)
+    told: dict[str, Any] = {name: getattr(record, name) for name in RolloutShown.__dataclass_fields__}
+    return RolloutShown(**told)
