@@ -23,6 +23,7 @@ from quikapp_ml.monitoring.host import MonitorHost
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.bandits import BanditTeacher
+from quikapp_ml.serving.batcher import Batcher
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
@@ -180,7 +181,9 @@ class Service:
         self.recommendations = RecommendationService(*parts)
         self.ranking = RankingService(*parts)
         self.spam = SpamService(*parts, self.moderation)
-        self.sentiment = SentimentService(models, self.ledger, time.time)
+        self.batcher = Batcher()
+        self._closing.callback(self.batcher.close)
+        self.sentiment = SentimentService(models, self.ledger, time.time, self.batcher)
         self.online_features = OnlineFeatureService(self.features, self.online, self.registry, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
 

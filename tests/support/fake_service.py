@@ -48,6 +48,7 @@ from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.monitoring.host import MonitorHost
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
 from quikapp_ml.serving.endpoints import EndpointHost
@@ -67,8 +68,8 @@ from quikapp_ml.stores.online.memory import MemoryOnlineStore
 from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentRecord
 from quikapp_ml.stores.state.memory import MemoryControlState
-from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.stores.state.rollouts import RolloutRecord, RolloutStep
+from quikapp_ml.workflows.background import BackgroundRuns
 from quikapp_ml.workflows.bundle import Bundle
 from quikapp_ml.workflows.catalog import JobCatalog
 from quikapp_ml.workflows.schedule import quartz_to_next
@@ -140,7 +141,7 @@ class FakeAnswers:
         model = ModelRef("spam-classifier", "2.4.0")
         return SpamAnswer("decision-3", False, 0.2, "allow", {"insult": 0.0}, evidence, -2.9, -1.4, model)
 
-    def read(self, question: SentimentQuestion) -> SentimentAnswer:
+    def read(self, question: SentimentQuestion, caller: Caller | None = None) -> SentimentAnswer:
         self._note(question)
         scores: dict[Any, float] = {"negative": 0.1, "neutral": 0.2, "positive": 0.7}
         results = tuple(SentimentReading(message.id, "positive", scores, 0.7) for message in question.messages)
@@ -257,7 +258,6 @@ class FakeExperiments:
         return self.record
 
 
-class FakeService:
 class FakeRollouts:
     """One rollout, whatever is done to it."""
 
@@ -292,6 +292,7 @@ class FakeRollouts:
         return self.record
 
 
+class FakeService:
     """What the HTTP door sees, without anything behind it."""
 
     home: Any = SimpleNamespace(secret=lambda: b"secret of a home")
@@ -301,7 +302,7 @@ class FakeRollouts:
         self.intake = FakeIntake()
         self.answers = FakeAnswers()
         self.feedback = self.recommendations = self.ranking = self.spam = self.sentiment = self.answers
-        self.models = FakeModels()
+        self.batcher, self.models = Batcher(), FakeModels()
         self.spool, self.lake_writer = FakeSpool(), FakeLakeWriter()
         self.ledger, self.decisions = FakeLedger(), FakeDecisions()
         self.experiments = FakeExperiments()
@@ -334,7 +335,6 @@ class FakeRollouts:
         self.life: list[str] = []
         self.start_failure: Exception | None = None
 
-    @property
     @cached_property
     def rollouts(self) -> Any:
         return FakeRollouts()
@@ -344,6 +344,7 @@ class FakeRollouts:
         guard: FakeRollouts = self.rollouts
         return guard
 
+    @property
     def experiment_reader(self) -> ExperimentReader:
         return ExperimentReader(Nowhere(), NoRows, lambda: datetime(2026, 11, 25, tzinfo=UTC))
 

@@ -24,6 +24,7 @@ from quikapp_ml.entities.questions import (
 from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
+from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.catalog.unity import UnityCatalog
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiments import ExperimentDesk
@@ -32,11 +33,11 @@ from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
-from quikapp_ml.settings import Settings
 from quikapp_ml.serving.rollouts import RolloutDesk
+from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.base import Lake
-
 from quikapp_ml.stores.state.rollouts import RolloutRecord
+
 if TYPE_CHECKING:
     from quikapp_ml.serving.experiment_results import ExperimentReader
 
@@ -82,7 +83,7 @@ class SpamChecker(Protocol):
 class SentimentReader(Protocol):
     """Reads the sentiment of messages; may be called from any thread."""
 
-    def read(self, question: SentimentQuestion) -> SentimentAnswer:
+    def read(self, question: SentimentQuestion, caller: Caller | None = None) -> SentimentAnswer:
         """Answer one question."""
 
 
@@ -156,7 +157,6 @@ class Decisions(Protocol):
         """One of them."""
 
 
-class FollowsExperiments(Protocol):
 class FollowsRollouts(Protocol):
     """Rollouts at work."""
 
@@ -164,6 +164,7 @@ class FollowsRollouts(Protocol):
         """Make the world follow one, now."""
 
 
+class FollowsExperiments(Protocol):
     """Running experiments at work."""
 
     @property
@@ -206,6 +207,8 @@ class Service(Protocol):
     @property
     def sentiment(self) -> SentimentReader: ...  # noqa: D102
     @property
+    def batcher(self) -> Batcher: ...  # noqa: D102
+    @property
     def online_features(self) -> OnlineFeatureService: ...  # noqa: D102
     @property
     def models(self) -> Models: ...  # noqa: D102
@@ -234,13 +237,13 @@ class Service(Protocol):
     @property
     def experiment_reader(self) -> "ExperimentReader": ...  # noqa: D102
     @property
-    def lake(self) -> Lake: ...  # noqa: D102
-    @property
-    def decisions(self) -> Decisions: ...  # noqa: D102
     def rollouts(self) -> RolloutDesk: ...  # noqa: D102
     @property
     def rollout_guard(self) -> FollowsRollouts: ...  # noqa: D102
     @property
+    def lake(self) -> Lake: ...  # noqa: D102
+    @property
+    def decisions(self) -> Decisions: ...  # noqa: D102
 
     def start(self) -> None:
         """Recover what was left behind and begin to work."""

@@ -98,6 +98,10 @@ class _ServiceNumbers(Collector):
         yield _counter("experiment_failures", "Failures of experiments that reached no answer.", tried.failures)
         yield _counter("model_swaps", "Model versions that took another's place.", models.swaps)
         yield _counter("model_failures", "Model versions that could not be loaded.", models.failures)
+        batcher = self._service.batcher
+        yield _gauge("batch_waiting_tokens", "Tokens of texts that wait to be read.", batcher.waiting_tokens)
+        yield _counter("batch_refused", "Requests refused because too much waited.", batcher.refused)
+        yield self._releases()
         yield _gauge("ready", "1 when questions can be answered.", int(self._service.health.is_ready()))
         yield self._feature_ages()
         yield self._model_info()
@@ -111,6 +115,16 @@ class _ServiceNumbers(Collector):
         for source, seconds in self._service.online_features.ages().items():
             ages.add_metric((source,), seconds)
         return ages
+
+    def _releases(self) -> Metric:
+        releases = CounterMetricFamily(
+            "quikapp_ml_batch_releases",
+            "Batches of texts that were read, by why they waited no longer.",
+            labels=("reason",),
+        )
+        for reason, times in self._service.batcher.released.items():
+            releases.add_metric((reason,), times)
+        return releases
 
     def _model_info(self) -> Metric:
         info = GaugeMetricFamily(

@@ -104,9 +104,14 @@ def read_sentiment(row: Recorded, model: Model | None, by: ModelRef) -> Sentimen
     """The sentiment of the recorded messages."""
     question = SentimentQuestion.model_validate(row.columns["request"])
     classifier = _as(SentimentClassifier, model)
-    score = sentiment.scores_by_rules if classifier is None else classifier.scores
-    scores = [list(score(message.content)) for message in sentiment.readable_of(question)]
-    return sentiment.answered(row.decision_id, question, scores, by, is_degraded=model is None)
+    contents = [message.content for message in sentiment.readable_of(question)]
+    if classifier is None:
+        scores = [sentiment.scores_by_rules(content) for content in contents]
+        return sentiment.answered(row.decision_id, question, scores, by, is_degraded=True)
+    return sentiment.answered(
+        row.decision_id, question, classifier.scores_of(contents), by,
+        is_degraded=False, unsure_below=classifier.unsure_below,
+    )  # fmt: skip
 
 
 Remake = Callable[[Recorded, Model | None, ModelRef], Any]

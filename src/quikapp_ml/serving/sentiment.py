@@ -13,9 +13,11 @@ from quikapp_ml.entities.decisions import (
     SentimentReading,
 )
 from quikapp_ml.entities.questions import SentimentMessage, SentimentQuestion
+from quikapp_ml.models.bert import BertEncoder
 from quikapp_ml.models.moods import BAD_MOODS, GOOD_MOODS
 from quikapp_ml.models.sentiment import SentimentClassifier
 from quikapp_ml.models.text import tokenise
+from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.experiment_host import Asker
 from quikapp_ml.serving.scoring import answered_by
@@ -34,28 +36,46 @@ RULE_WORDS: Mapping[str, int] = {
 }
 """What the rules count while no model can answer."""
 _SURE, _REST = 0.6, 0.2
+_LETTERS_A_TOKEN = 4
 
 
 class SentimentService:
-    """Answers from the model in memory; it does no I/O but the ledger's append, and any thread may ask."""
+    """Answers from the model in memory; it does no I/O but the ledger's append, and any thread may ask.
 
-    def __init__(self, models: Models, ledger: DecisionLedger, clock: Callable[[], float]) -> None:
+    Texts of concurrent requests are read together by the `batcher`.
+    """
+
+    def __init__(
+        self, models: Models, ledger: DecisionLedger, clock: Callable[[], float], batcher: Batcher | None = None
+    ) -> None:
         self._models = models
         self._ledger = ledger
         self._clock = clock
+        self._batcher = batcher or Batcher()
 
-    def read(self, question: SentimentQuestion) -> SentimentAnswer:
-        """Read all messages; one without any text is named in `errors` instead."""
+    def read(self, question: SentimentQuestion, caller: Caller | None = None) -> SentimentAnswer:
+        """Read all messages; one without any text is named in `errors` instead.
+
+        Raises Overloaded when too much waits already, and CancelledError when the caller left.
+        """
+        with self._batcher.admitted(_tokens_about(question)):
+            return self._read(question, caller)
+
+    def _read(self, question: SentimentQuestion, caller: Caller | None) -> SentimentAnswer:
         started = self._clock()
         tried = tried_model(self._models, SentimentClassifier, "sentiment", Asker(question.user_id))
         readable = readable_of(question)
         scores, tried, is_degraded = scored(
             tried, self._models, SentimentClassifier,
-            lambda model: [model.scores(message.content) for message in readable],
+            lambda model: self._scores(model, [message.content for message in readable], caller),
             lambda: [scores_by_rules(message.content) for message in readable],
         )  # fmt: skip
         by = answered_by(SentimentClassifier, tried.loaded, is_degraded)
-        answer = answered(self._ledger.new_decision_id(), question, scores, by.ref, is_degraded=is_degraded)
+        unsure_below = None if is_degraded or tried.model is None else tried.model.unsure_below
+        answer = answered(
+            self._ledger.new_decision_id(), question, scores, by.ref,
+            is_degraded=is_degraded, unsure_below=unsure_below,
+        )  # fmt: skip
         self._ledger.record(
             Decision(
                 decision_id=answer.decision_id,
@@ -73,6 +93,18 @@ class SentimentService:
         )
         return answer
 
+    def _scores(self, model: SentimentClassifier, contents: Sequence[str], caller: Caller | None) -> list[list[float]]:
+        reads = model.reads
+        if not isinstance(reads, BertEncoder) or not contents:
+            return model.scores_of(contents)
+        windows = [reads.windows(content) for content in contents]
+        vectors = self._batcher.vectors(reads, [one for each in windows for one in each], caller)
+        return model.scores_by_vectors(windows, vectors)
+
+
+def _tokens_about(question: SentimentQuestion) -> int:
+    return sum(2 + len(message.content) // _LETTERS_A_TOKEN for message in question.messages)
+
 
 def readable_of(question: SentimentQuestion) -> list[SentimentMessage]:
     """The messages that have a text."""
@@ -86,6 +118,7 @@ def answered(
     model: ModelRef,
     *,
     is_degraded: bool,
+    unsure_below: float | None = None,
 ) -> SentimentAnswer:
     """The answer that follows from the scores of the readable messages."""
     results = tuple(reading(message, row) for message, row in zip(readable_of(question), scores, strict=True))
@@ -97,7 +130,7 @@ def answered(
             for message in question.messages
             if not message.content.strip()
         ),
-        summary=summary_of(results),
+        summary=summary_of(results, unsure_below),
         model=model,
         degraded=is_degraded,
     )
@@ -114,10 +147,14 @@ def reading(message: SentimentMessage, scores: Sequence[float]) -> SentimentRead
     )
 
 
-def summary_of(results: Sequence[SentimentReading]) -> dict[str, Any]:
-    """How many messages were read, how many have each label, and the mean of each score (null without messages)."""
+def summary_of(results: Sequence[SentimentReading], unsure_below: float | None = None) -> dict[str, Any]:
+    """How many messages were read, how many have each label, and the mean of each score (null without messages).
+
+    Where the model knows below which confidence it had better not be believed, the messages below it are named.
+    """
     counts = Counter(result.sentiment for result in results)
     n_read = len(results)
+    unsure = [result.id for result in results if unsure_below is not None and result.confidence < unsure_below]
     return {
         "n_messages": n_read,
         "counts": {label: counts[label] for label in SENTIMENT_LABELS},
@@ -125,6 +162,7 @@ def summary_of(results: Sequence[SentimentReading]) -> dict[str, Any]:
             label: sum(result.scores[label] for result in results) / n_read if n_read else None
             for label in SENTIMENT_LABELS
         },
+        **({} if unsure_below is None else {"unsure_below": unsure_below, "unsure": unsure}),
     }
 
 

@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from transformers import BertConfig, BertModel
 
 from quikapp_ml.errors import InvalidInput
+from quikapp_ml.models.bert import WINDOW
 
 POOLED = "pooled"
 _HIDDEN = "last_hidden_state"
@@ -51,6 +52,7 @@ def with_weights(path: Path, weights: Mapping[str, NDArray[np.float32]]) -> Any:
         tensor, turned = places[name]
         array = np.ascontiguousarray(value.T if turned else value, dtype=np.float32)
         tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    _cut_positions(model.graph)
     _pool(model.graph)
     return model
 
@@ -71,6 +73,12 @@ def _places(graph: Any) -> Iterator[tuple[str, Any, bool]]:
         weight = node.input[1] if node.op_type == "MatMul" else ""
         if weight.startswith("onnx::MatMul"):
             yield node.name.strip("/").rsplit("/", 1)[0].replace("/", ".") + ".weight", tensors[weight], True
+
+
+def _cut_positions(graph: Any) -> None:
+    """Positions beyond a window are never asked for."""
+    table = next(tensor for tensor in graph.initializer if tensor.name == "embeddings.position_embeddings.weight")
+    table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:WINDOW], table.name))
 
 
 def _pool(graph: Any) -> None:

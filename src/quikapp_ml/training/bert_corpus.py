@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quikapp_ml.entities.decisions import SENTIMENT_LABELS
-from quikapp_ml.models.bert_text import bert_text
 from quikapp_ml.training.bert_patterns import pattern_sentences
 from quikapp_ml.training.corpora import Labelled, held_out, read_labelled
 from quikapp_ml.training.work_chat import work_chat
@@ -27,7 +26,7 @@ class Corpus:
 
 
 def read_corpus(data: Path) -> Corpus:
-    """The corpora under `data`/sentiment, lines of work chat and sentences from patterns, as BERT reads them."""
+    """The corpora under `data`/sentiment, lines of work chat and sentences from patterns."""
     folder = data / "sentiment"
     developers, developers_out = held_out(read_labelled(folder / "senti4sd_train.tsv.gz"))
     learnt = [
@@ -36,13 +35,7 @@ def read_corpus(data: Path) -> Corpus:
         *work_chat("sentiment") * WORK_CHAT_TIMES,
         *pattern_sentences(),
     ]
-    tweets = read_labelled(folder / "tweeteval_val.tsv.gz")
-    return Corpus(as_read(learnt), as_read(tweets), as_read(developers_out))
-
-
-def as_read(rows: Sequence[Labelled]) -> list[Labelled]:
-    """The same rows with the text that BERT sees."""
-    return [Labelled(row.label, bert_text(row.text)) for row in rows]
+    return Corpus(learnt, read_labelled(folder / "tweeteval_val.tsv.gz"), developers_out)
 
 
 def targets_of(rows: Sequence[Labelled]) -> NDArray[np.int64]:

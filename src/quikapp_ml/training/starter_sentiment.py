@@ -35,7 +35,9 @@ def make_sentiment_starter(data: Path) -> Starter:
     design = sentiment_design([row.text for row in rows], HASHING)
     nothing = Fitted(np.zeros((len(SENTIMENT_LABELS), 1 << HASHING.bits)), np.zeros(len(SENTIMENT_LABELS)))
     found = fit_classes(design, _targets(rows), importance, nothing, HOLD)
-    slope = _slope(found, [*tweets_out, *developers_out])
+    out = [*tweets_out, *developers_out]
+    logits = sentiment_design([row.text for row in out], HASHING) @ found.weights.T + found.biases
+    slope = slope_of(logits, _targets(out))
     model = SentimentClassifier(HASHING, slope * found.weights, slope * found.biases)
     metrics = {**_measures("tweets", model, tweets_out), **_measures("developers", model, developers_out)}
     return Starter(model, "1.2.0", "champion", metrics)
@@ -56,10 +58,8 @@ def _targets(rows: Sequence[Labelled]) -> NDArray[np.int64]:
     return np.array([SENTIMENT_LABELS.index(row.label) for row in rows], dtype=np.int64)
 
 
-def _slope(fitted: Fitted, rows: Sequence[Labelled]) -> float:
+def slope_of(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
     """What to multiply logits by so that scores are honest about held-out texts, each label counting the same."""
-    design = sentiment_design([row.text for row in rows], HASHING)
-    logits, targets = design @ fitted.weights.T + fitted.biases, _targets(rows)
     importance = balanced(targets, len(SENTIMENT_LABELS))
 
     def loss(slope: float) -> float:

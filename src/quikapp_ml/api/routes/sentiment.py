@@ -1,5 +1,8 @@
 """How do these messages sound: `POST /api/ml/sentiment`."""
 
+import asyncio
+from concurrent.futures import CancelledError
+
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,10 +14,10 @@ from quikapp_ml.api.deps import service_of
 from quikapp_ml.api.schemas import documented
 from quikapp_ml.api.telemetry import note_degraded
 from quikapp_ml.entities.questions import SentimentQuestion
+from quikapp_ml.serving.batcher import Caller
 
-INLINE_MESSAGES = 100
-INLINE_CHARACTERS = 20_000
-"""Longer lists, and longer texts, are read in a thread of their own, so that nobody else waits for them."""
+CLIENT_LEFT = 499
+"""Status in the numbers of requests whose client did not wait; nobody reads the answer."""
 
 router = APIRouter(tags=["answers"])
 
@@ -26,15 +29,24 @@ async def read_sentiment(request: Request) -> Response:
     One that cannot be read is named in `errors`; the others are answered.
     """
     question = await read_question(request, SentimentQuestion)
-    reader = service_of(request).sentiment
-    if _is_long(question):
-        answer = await run_in_threadpool(reader.read, question)
-    else:
-        answer = reader.read(question)
+    service = service_of(request)
+    caller = Caller()
+    reading = asyncio.ensure_future(run_in_threadpool(service.sentiment.read, question, caller))
+    leaving = asyncio.ensure_future(_leaves(request))
+    try:
+        await asyncio.wait((reading, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            service.batcher.leave(caller)
+        answer = await reading
+    except CancelledError:
+        return Response(status_code=CLIENT_LEFT)
+    finally:
+        leaving.cancel()
     note_degraded(request, answer.degraded)
     return JsonAnswer(answer)
 
 
-def _is_long(question: SentimentQuestion) -> bool:
-    n_messages = len(question.messages)
-    return n_messages > INLINE_MESSAGES or sum(len(each.content) for each in question.messages) > INLINE_CHARACTERS
+async def _leaves(request: Request) -> None:
+    """Ends when the client has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,10 +1,11 @@
 import threading
+from concurrent.futures import CancelledError
 from typing import Any
 
-import pytest
-
-from quikapp_ml.api.routes.sentiment import INLINE_CHARACTERS, INLINE_MESSAGES
+from quikapp_ml.api.routes.sentiment import CLIENT_LEFT
 from quikapp_ml.entities.questions import RecommendationQuestion, SentimentQuestion, SpamQuestion
+from quikapp_ml.errors import Overloaded
+from quikapp_ml.serving.batcher import Caller
 from support.fake_service import Client, FakeService
 
 
@@ -70,32 +71,39 @@ def test_spam_check(client: Client, service: FakeService) -> None:
     assert service.answers.asked == [SpamQuestion(**body)]
 
 
-@pytest.mark.parametrize(
-    ("n_messages", "n_characters", "inline"),
-    [
-        (1, INLINE_CHARACTERS, True),
-        (1, INLINE_CHARACTERS + 1, False),
-        (2, INLINE_CHARACTERS // 2 + 1, False),
-        (INLINE_MESSAGES, 14, True),
-        (INLINE_MESSAGES + 1, 14, False),
-    ],
-)
-def test_what_takes_long_to_read_is_read_in_another_thread(
-    client: Client, service: FakeService, n_messages: int, n_characters: int, inline: bool
-) -> None:
+def test_texts_are_read_in_another_thread(client: Client, service: FakeService) -> None:
     threads = []
     read = service.answers.read
 
     class Reader:
-        def read(self, question: SentimentQuestion) -> Any:
+        def read(self, question: SentimentQuestion, caller: Caller) -> Any:
             threads.append(threading.current_thread())
             return read(question)
 
     service.sentiment = Reader()  # type: ignore[assignment]
-    messages = [{"id": f"msg-{n}", "content": "a" * n_characters} for n in range(n_messages)]
-    answer = client.post("/api/ml/sentiment", json={"messages": messages})
-    assert len(answer.json()["results"]) == n_messages
-    assert [thread is threading.current_thread() for thread in threads] == [inline]
+    answer = client.post("/api/ml/sentiment", json={"messages": [{"id": "msg-1", "content": "hello"}]})
+    assert len(answer.json()["results"]) == 1
+    assert threads != [threading.current_thread()]
+
+
+def test_too_much_at_once_is_refused_with_a_time_to_come_back(client: Client, service: FakeService) -> None:
+    class Full:
+        def read(self, question: SentimentQuestion, caller: Caller) -> Any:
+            raise Overloaded("too much waits", retry_after_seconds=2)
+
+    service.sentiment = Full()  # type: ignore[assignment]
+    answer = client.post("/api/ml/sentiment", json={"messages": [{"id": "msg-1", "content": "hello"}]})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+
+def test_a_reading_whose_caller_left_is_answered_by_nothing(client: Client, service: FakeService) -> None:
+    class Left:
+        def read(self, question: SentimentQuestion, caller: Caller) -> Any:
+            raise CancelledError
+
+    service.sentiment = Left()  # type: ignore[assignment]
+    answer = client.post("/api/ml/sentiment", json={"messages": [{"id": "msg-1", "content": "hello"}]})
+    assert (answer.status_code, answer.content) == (CLIENT_LEFT, b"")
 
 
 def test_feedback(client: Client) -> None:
