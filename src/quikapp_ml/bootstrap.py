@@ -44,6 +44,7 @@ from quikapp_ml.serving.mlflow_ui import MlflowUi
 from quikapp_ml.serving.moderation import Moderation
 from quikapp_ml.serving.online_features import OnlineFeatureService
 from quikapp_ml.serving.payload_log import PayloadLog
+from quikapp_ml.serving.policy import ListPolicy
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.serving.replay_models import PinnedModels
@@ -94,6 +95,15 @@ def starter_folders() -> dict[str, Path]:
 def open_model_registry(settings: Settings) -> ModelRegistry:
     """The registry of the settings; MLflow is imported by its first use."""
     return open_registry(settings.mlflow_uri, settings.tracking_experiment, settings.home / "mlartifacts")
+
+
+def _list_policy(settings: Settings) -> ListPolicy:
+    return ListPolicy(
+        diversity=settings.list_diversity,
+        most_of_a_source=settings.list_source_share,
+        explore=settings.list_exploration,
+        promoted=settings.promoted,
+    )
 
 
 def open_bundle(file: Path | None = None, target: str | None = None) -> Bundle:
@@ -178,7 +188,7 @@ class Service:
         self.shadows = ShadowHost(lambda name, number: self.versions.by_number(name, number).model)
         models = ModelChoice(self.models, self.experiments, self.shadows)
         parts = (models, self.ledger, self.workspace, self.features, time.time)
-        self.recommendations = RecommendationService(*parts)
+        self.recommendations = RecommendationService(*parts, _list_policy(settings))
         self.ranking = RankingService(*parts)
         self.spam = SpamService(*parts, self.moderation)
         self.batcher = Batcher()

@@ -129,6 +129,35 @@ class Settings(BaseSettings):
         validation_alias="QUIKAPP_ML_DECISION_DAYS",
         description="How many days the rows of decisions are kept; the night's upkeep deletes older ones. 0: for good.",
     )
+    list_diversity: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        validation_alias="QUIKAPP_ML_LIST_DIVERSITY",
+        description="Share of its worth that an item loses where a recommendation list has one just like it: a message "
+        "of the same channel and author, a person of the same team, a channel whose name begins with the same word.",
+    )
+    list_source_share: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        validation_alias="QUIKAPP_ML_LIST_SOURCE_SHARE",
+        description="The most that one source takes of a recommendation list, while others have something to offer.",
+    )
+    list_exploration: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        validation_alias="QUIKAPP_ML_LIST_EXPLORATION",
+        description="Share of the recommendation lists whose last place is drawn by lot among the next best, the same "
+        "for a person within an hour; decisions keep how likely it was.",
+    )
+    promoted_channels: str = Field(
+        "",
+        validation_alias="QUIKAPP_ML_PROMOTED_CHANNELS",
+        description="Ids of channels, with commas between: one of them has a place in the list of everybody who could "
+        "join it.",
+    )
     run_schedules: bool = Field(
         True,
         validation_alias="QUIKAPP_ML_RUN_SCHEDULES",
@@ -164,6 +193,11 @@ class Settings(BaseSettings):
         """Kind of decision → share of them that keep their inputs."""
         pairs = (each.split("=") for each in self.ledger_sampling.split(",") if each)
         return {kind: float(share) for kind, share in pairs}
+
+    @property
+    def promoted(self) -> tuple[str, ...]:
+        """Ids of the promoted channels."""
+        return tuple(filter(None, (one.strip() for one in self.promoted_channels.split(","))))
 
     @property
     def mlflow_uri(self) -> str:

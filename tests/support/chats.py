@@ -16,6 +16,7 @@ from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.experiment_host import AS_EVER, Asker, Choice
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.moderation import Moderation
+from quikapp_ml.serving.policy import ListPolicy
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.stores.state.memory import MemoryControlState
@@ -131,12 +132,14 @@ def moderation_of(chat: Chat, records: ModerationRecords | None = None) -> Moder
     return Moderation(records, chat.workspace, chat.features, Campaigns(), chat.now)
 
 
-def recommender(chat: Chat, model: Model | None) -> tuple[RecommendationService, Ledger]:
+def recommender(
+    chat: Chat, model: Model | None, policy: ListPolicy | None = None
+) -> tuple[RecommendationService, Ledger]:
     """The service over a chat, and the ledger it writes to."""
     ledger = Ledger()
     models: Any = OneModel(model)
     written: Any = ledger
-    return RecommendationService(models, written, chat.workspace, chat.features, chat.now), ledger
+    return RecommendationService(models, written, chat.workspace, chat.features, chat.now, policy), ledger
 
 
 def ranker(chat: Chat, model: Model | None) -> tuple[RankingService, Ledger]:

@@ -57,6 +57,8 @@ class RecommendationAnswer:
     model: ModelRef
     experiment: Mapping[str, Any] | None = None
     degraded: bool = False
+    fewer: Reason | None = None
+    """Why there are fewer items than were asked for."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ class Decision:
     """The id that the experiment divides by: of a user, a channel, a workspace."""
     variant: str | None = None
     propensity: float | None = None
+    """How likely the unit was to get its variant; without an experiment, how likely a list to end as it does."""
     assignment: str | None = None
     """How the unit came to its variant: hash, override, or fallback when the variant could not answer."""
     degraded: bool = False

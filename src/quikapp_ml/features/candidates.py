@@ -3,7 +3,7 @@
 A source gives items best first. The first source that gives an item is the one the answer names.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 
@@ -29,11 +29,14 @@ NEW_CHANNEL_SECONDS = 30 * 86_400.0
 Source = Callable[[], Iterable[str]]
 
 
-def channel_candidates(view: Viewpoint, similar: Mapping[str, float] | None = None) -> dict[str, str]:
+def channel_candidates(
+    view: Viewpoint, similar: Mapping[str, float] | None = None, promoted: Sequence[str] = ()
+) -> dict[str, str]:
     """Channels that the asker could join, and the source of each; `similar` comes from a model."""
     could = view.open
     teammates = sorted(view.teammates)[:MAX_TEAMMATES]
     sources: dict[str, Source] = {
+        "promoted": lambda: filter(view.may_join, promoted),
         "collaborators": lambda: view.ids(_best(view.near_collaborators, could)),
         "team": lambda: view.ids(_best(view.counts(teammates), could)),
         "similar": lambda: _most_similar(view, similar or {}),

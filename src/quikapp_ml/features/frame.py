@@ -41,3 +41,16 @@ def newest_first(at: Floats) -> Floats:
     places = np.zeros(len(at))
     places[known] = 1 / np.log2(2 + newer)
     return places
+
+
+def share_of_largest(values: Floats) -> Floats:
+    """Square root of each value's share of the largest one: 0..1, and the same after any common decay."""
+    largest = values.max(initial=0.0)
+    return np.sqrt(values / largest) if largest > 0 else np.zeros(len(values))
+
+
+def share_of_strongest(strengths: Floats, greatest: float) -> Floats:
+    """`share_of_largest`, of values by their log2, and the largest by its own."""
+    if not np.isfinite(greatest):
+        return np.zeros(len(strengths))
+    return np.asarray(np.sqrt(np.exp2(strengths - greatest)))

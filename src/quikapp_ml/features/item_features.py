@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from quikapp_ml.features.conversations import Conversation
-from quikapp_ml.features.frame import FeatureFrame, Floats, freshness, newest_first
+from quikapp_ml.features.frame import FeatureFrame, Floats, freshness, newest_first, share_of_largest
 from quikapp_ml.features.landscape import Rows
 from quikapp_ml.features.seats import Lines
-from quikapp_ml.features.viewpoint import MAX_TELLING_MEMBERS, Viewpoint, share_of_largest
+from quikapp_ml.features.viewpoint import MAX_TELLING_MEMBERS, Viewpoint
 
 DAY = 86_400.0
 MAX_CHANNELS_EACH = 10

@@ -4,6 +4,7 @@ Channels are rows in the order of their ids. Nothing here asks who may see what:
 this gets into an answer. And no value of one channel depends on another's: hidden ones leave no trace.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -25,6 +26,8 @@ _CHANNEL_STRENGTHS = ("messages_7d", "joins_30d")
 _NOBODY: frozenset[str] = frozenset()
 _NOWHERE: Rows = np.zeros(0, dtype=np.int64)
 _NOTHING: Floats = np.zeros((0, 2))
+
+_WORD_ENDS = re.compile(r"[\W_]+")
 
 T = TypeVar("T")
 
@@ -107,6 +110,8 @@ class Landscape:
         self.is_archived: Flags = np.zeros(n, dtype=bool)
         self.sizes: Rows = np.zeros(n, dtype=np.int64)
         self.created_at: Floats = np.full(n, np.nan)
+        self.first_words = [""] * n
+        """Of names: "release" of "release-notes"."""
         self.strengths: Floats = np.full((n, len(_CHANNEL_STRENGTHS)), -np.inf)
         self.seats = Seats(self._places, self._writings)
         self._overlaps: dict[str, Rows] = {}
@@ -126,6 +131,8 @@ class Landscape:
         self.is_archived[rows] = [one.is_archived for one in channels]
         self.is_public[rows] = [one.is_known and not one.is_private and not one.is_archived for one in channels]
         self.created_at[rows] = [np.nan if one.created_at is None else one.created_at for one in channels]
+        for row, one in zip(rows, channels, strict=True):
+            self.first_words[row] = _WORD_ENDS.split(one.name or "", maxsplit=1)[0]
         self._liveliest = self._newest = self._extremes = None
 
     def _see_sizes(self, channel_ids: Collection[str]) -> None:

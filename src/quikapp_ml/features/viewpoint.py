@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from quikapp_ml.features.frame import share_of_largest, share_of_strongest
 from quikapp_ml.features.landscape import JOINED, LIVELY, Flags, Floats, Landscape, Rows
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.reach import Reach
@@ -96,6 +97,21 @@ class Viewpoint:
         """Whether the person may look into a channel."""
         row = self._land.row.get(channel_id or "")
         return row is not None and bool(self.visible[row])
+
+    def may_join(self, channel_id: str) -> bool:
+        """Whether the person could join a channel."""
+        row = self._land.row.get(channel_id)
+        return row is not None and bool(self.open[row])
+
+    def first_words(self, channel_ids: Iterable[str]) -> list[str]:
+        """First words of the names of channels that the person may see; "" where a name was not seen."""
+        words, row = self._land.first_words, self._land.row
+        return [words[row[channel_id]] for channel_id in channel_ids]
+
+    def teams(self, user_ids: Iterable[str]) -> list[str | None]:
+        """Teams of people whom the person may meet."""
+        people = self._workspace.people
+        return [people[user_id].team for user_id in user_ids]
 
     def channel(self, channel_id: str) -> Channel | None:
         """A channel that the person may look into."""
@@ -372,16 +388,3 @@ def may_be_read(workspace: Workspace, message: MessageFacts) -> bool:
         return False
     author = workspace.people.get(message.author_id)
     return author is None or not author.is_deleted
-
-
-def share_of_largest(values: Floats) -> Floats:
-    """Square root of each value's share of the largest one: 0..1, and the same after any common decay."""
-    largest = values.max(initial=0.0)
-    return np.sqrt(values / largest) if largest > 0 else np.zeros(len(values))
-
-
-def share_of_strongest(strengths: Floats, greatest: float) -> Floats:
-    """`share_of_largest`, of values by their log2, and the largest by its own."""
-    if not np.isfinite(greatest):
-        return np.zeros(len(strengths))
-    return np.asarray(np.sqrt(np.exp2(strengths - greatest)))

@@ -21,17 +21,18 @@ _FLOAT_BYTES = 8
 
 
 class Candidates(NamedTuple):
-    """Candidates of one type: ids, sources, what the model saw (n_items, n_names) and its scores (n_items,)."""
+    """Candidates of one type: ids, sources, what the model saw (n_items, n_names), its scores (n_items,), and kin."""
 
     item_ids: Sequence[str]
     sources: Sequence[str]
     frame: FeatureFrame
     scores: Floats
+    kin: Sequence[int] = ()
 
     @property
     def texts(self) -> dict[str, Any]:
         """All but the numbers."""
-        return {"item_ids": self.item_ids, "sources": self.sources, "names": self.frame.names}
+        return {"item_ids": self.item_ids, "sources": self.sources, "names": self.frame.names, "kin": self.kin}
 
 
 class Pools(NamedTuple):
@@ -76,7 +77,7 @@ def _candidates(texts: Mapping[str, Any], numbers: Floats) -> Candidates:
     item_ids, names = list(texts["item_ids"]), tuple(texts["names"])
     columns = numbers.reshape(len(names) + 1, len(item_ids)).T
     frame = FeatureFrame(names, np.ascontiguousarray(columns[:, :-1]))
-    return Candidates(item_ids, list(texts["sources"]), frame, columns[:, -1].copy())
+    return Candidates(item_ids, list(texts["sources"]), frame, columns[:, -1].copy(), list(texts.get("kin", ())))
 
 
 def _packed(columns: bytes) -> str:

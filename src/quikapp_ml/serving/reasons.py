@@ -29,11 +29,13 @@ _UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_60
 
 @dataclass(frozen=True)
 class Facts:
-    """What reasons are made of; `conversation` is there for messages only."""
+    """What candidates and reasons are made of."""
 
     view: Viewpoint
     similarity: ItemSimilarity
     current_channel: str | None
+    promoted: Sequence[str] = ()
+    """Channels that an administrator wants to be seen."""
 
 
 Teller = Callable[[Facts, str], Reason | None]

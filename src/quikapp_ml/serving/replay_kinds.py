@@ -25,7 +25,7 @@ from quikapp_ml.models.spam import SpamClassifier
 from quikapp_ml.serving import ranking, recommendations, sentiment, spam
 from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.ledger_packing import Candidates, Pools
-from quikapp_ml.serving.policy import Scored
+from quikapp_ml.serving.policy import ListPolicy, Scored
 from quikapp_ml.serving.reasons import PLAIN, strongest
 from quikapp_ml.serving.scoring import Scores
 
@@ -43,7 +43,8 @@ def recommend(row: Recorded, model: Model | None, by: ModelRef) -> Recommendatio
         scores = recommendations.rule_scores(pools)
     else:
         scores = recommendations.model_scores(recommender, pools)
-    chosen = recommendations.choose(pools, scores, request["limit"], kept.get("parameters", {}))
+    policy = ListPolicy.recorded(kept.get("parameters", {}))
+    chosen = recommendations.choose(pools, scores, request["limit"], policy, kept.get("seed")).items
     texts = {
         (item["item_type"], item["item_id"], reason["code"]): reason["text"]
         for item in row.columns["answer"]["recommendations"]
@@ -61,6 +62,7 @@ def recommend(row: Recorded, model: Model | None, by: ModelRef) -> Recommendatio
         model=by,
         experiment=row.columns["answer"].get("experiment"),
         degraded=model is None,
+        fewer=recommendations.fewer_than(request["limit"], len(chosen)) if "seed" in kept else None,
     )
 
 
@@ -126,7 +128,7 @@ REMAKES: Mapping[str, Remake] = {
 
 
 def _pool(kept: Candidates) -> recommendations.Pool:
-    return recommendations.Pool(kept.item_ids, kept.item_ids, kept.sources, kept.frame)
+    return recommendations.Pool(kept.item_ids, kept.item_ids, kept.sources, kept.frame, kept.kin)
 
 
 def _remembered(

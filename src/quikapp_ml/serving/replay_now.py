@@ -14,6 +14,7 @@ from quikapp_ml.models.base import Model
 from quikapp_ml.serving.experiment_host import AS_EVER, Asker, Choice
 from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.loading import Loaded
+from quikapp_ml.serving.policy import ListPolicy
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.serving.replay_kinds import check_spam_by, read_sentiment
@@ -37,7 +38,8 @@ class PresentFeatures:
         parts = (models, ledger, *self._state)
         request: Mapping[str, Any] = row.columns["request"]
         if row.kind == "recommendations":
-            return RecommendationService(*parts).recommend(RecommendationQuestion.model_validate(request))
+            policy = ListPolicy.recorded(row.columns["candidates"].get("parameters", {}))
+            return RecommendationService(*parts, policy).recommend(RecommendationQuestion.model_validate(request))
         if row.kind == "rank":
             return RankingService(*parts).rank(RankQuestion.model_validate(request, strict=False))
         workspace, features, clock = self._state

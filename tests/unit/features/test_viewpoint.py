@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from quikapp_ml.features.viewpoint import MAX_COMPANIONS, Viewpoint, share_of_largest
+from quikapp_ml.features.frame import share_of_largest
+from quikapp_ml.features.viewpoint import MAX_COMPANIONS, Viewpoint
 from support.chats import Chat, office
 
 

@@ -27,7 +27,7 @@ def row() -> Recorded:
 def test_everything_is_told_to_who_answers_for_it(row: Recorded) -> None:
     told = explained(row)
     assert (told.model.name, told.model.version, told.model.number) == ("recommendation-v2", "9.9.9", 7)
-    assert (told.model.alias, told.policy_version, told.inputs) == ("champion", "mix-1", "kept")
+    assert (told.model.alias, told.policy_version, told.inputs) == ("champion", "mix-2", "kept")
     assert (told.question["limit"], told.asked_by) == (3, "local")
     assert told.candidates is not None
     assert set(told.candidates) == {"channel", "user", "message"}

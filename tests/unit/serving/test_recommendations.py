@@ -8,12 +8,13 @@ import numpy as np
 import orjson
 import pytest
 
-from quikapp_ml.entities.decisions import RecommendationAnswer, RecommendedItem
+from quikapp_ml.entities.decisions import Decision, RecommendationAnswer, RecommendedItem
 from quikapp_ml.entities.questions import RecommendationQuestion
 from quikapp_ml.errors import InvalidInput
 from quikapp_ml.models.base import Model
 from quikapp_ml.models.linear import LinearHead
 from quikapp_ml.models.recommendation import ItemSimilarity, RecommendationModel
+from quikapp_ml.serving.policy import ListPolicy
 from support.chats import Chat, office, recommender
 
 MODEL = RecommendationModel.prior()
@@ -169,6 +170,58 @@ def test_the_decision_holds_what_it_was_made_from() -> None:
         answered = [item.score for item in answer.recommendations if item.item_type == item_type]
         assert again.tolist() == answered
     orjson.dumps(decision.answer)
+
+
+def test_fewer_than_asked_for_come_with_the_reason() -> None:
+    answer = ask(office(), types=["channel"], limit=5)
+    assert answer.fewer is not None
+    assert (answer.fewer.code, answer.fewer.text) == (
+        "nothing_else", "Of what was asked for, there is nothing else to show: 3 of 5",
+    )  # fmt: skip
+    assert ask(office(), types=["channel"], limit=3).fewer is None
+
+
+class TestPolicies:
+    """What is put forward, what is tried, and what is alike."""
+
+    def asked(self, policy: ListPolicy, **fields: Any) -> tuple[RecommendationAnswer, Decision]:
+        service, ledger = recommender(office(), MODEL, policy)
+        answer = service.recommend(RecommendationQuestion(**{"user_id": "ann", **fields}))
+        return answer, ledger.decisions[0]
+
+    def test_a_promoted_channel_has_a_place_and_says_so(self) -> None:
+        answer, _ = self.asked(ListPolicy(promoted=("attic",)), limit=4, explain=True)
+        attic = next(item for item in answer.recommendations if item.item_id == "attic")
+        assert (attic.source, attic.reasons[0].code, len(answer.recommendations)) == ("promoted", "promoted", 4)
+
+    @pytest.mark.parametrize("promoted", ["vault", "home", "no-such-channel"])
+    def test_what_the_asker_may_not_join_is_not_promoted(self, promoted: str) -> None:
+        answer, _ = self.asked(ListPolicy(promoted=(promoted,)))
+        assert answer.recommendations == self.asked(ListPolicy())[0].recommendations
+
+    def test_a_list_that_tries_something_keeps_how_likely_that_was(self) -> None:
+        answer, decision = self.asked(ListPolicy(explore=1.0), limit=5)
+        plain, _ = self.asked(ListPolicy(), limit=5)
+        key = decision.candidates["explored"]
+        new = set(ids(answer)) - set(ids(plain))
+        assert len(new) == 1
+        assert key is not None
+        assert decision.propensity is not None
+        assert 1 / decision.propensity == pytest.approx(round(1 / decision.propensity))
+        assert self.asked(ListPolicy(explore=1.0), limit=5)[0].recommendations == answer.recommendations
+
+    def test_a_list_that_could_have_tried_something_says_so_too(self) -> None:
+        seeds = [self.asked(ListPolicy(explore=0.5), user_id=f"guest-{at}", limit=4)[1] for at in range(12)]
+        for decision in seeds:
+            assert decision.propensity is not None
+            assert (decision.propensity == 0.5) == (decision.candidates["explored"] is None)
+
+    def test_messages_of_one_channel_by_one_author_give_way(self) -> None:
+        plain, _ = self.asked(ListPolicy(), types=["message"], limit=6)
+        varied, _ = self.asked(ListPolicy(diversity=0.9), types=["message"], limit=6)
+        assert len({item.source for item in varied.recommendations}) > len(
+            {item.source for item in plain.recommendations}
+        )
 
 
 class TestWhatMayNotBeShown:

@@ -29,6 +29,7 @@ from quikapp_ml.serving.lake_writer import arrow_rows
 from quikapp_ml.serving.ledger_archive import DecisionArchive, Recorded
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.payload_log import Answered, PayloadLog
+from quikapp_ml.serving.policy import ListPolicy
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.serving.replay import Outcome, Replayer, differences
@@ -122,6 +123,21 @@ def test_every_answer_comes_out_the_same_whatever_happened_since(desk: Desk) -> 
     desk.chat.post("dan", "home", "later")
     desk.chat.react("bob", "home", "h5")
     assert outcomes(desk) == [Outcome.EQUAL] * 7
+
+
+def test_lists_by_any_policy_come_out_the_same(desk: Desk) -> None:
+    desk.publish(RECOMMENDER)
+    for policy in (
+        ListPolicy(diversity=0.9, most_of_a_source=0.2), ListPolicy(explore=1.0), ListPolicy(promoted=("attic",)),
+        ListPolicy(0.4, 0.5, 0.5, 1.0, ("attic", "craft")),
+    ):  # fmt: skip
+        parts: Any = (*desk.parts(RECOMMENDER), policy)
+        service = RecommendationService(*parts)
+        for limit in (4, 30):
+            service.recommend(RecommendationQuestion(user_id="ann", limit=limit, explain=True))
+    desk.chat.post("dan", "home", "later")
+    assert outcomes(desk) == [Outcome.EQUAL] * 8
+    assert len({row["answer"] for row in desk.rows()}) == 8
 
 
 def test_answers_of_rules_need_no_model(desk: Desk) -> None:

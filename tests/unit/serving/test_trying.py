@@ -21,6 +21,7 @@ from quikapp_ml.models.sentiment import SentimentClassifier
 from quikapp_ml.models.spam import SpamClassifier
 from quikapp_ml.serving.experiment_host import Choice, Exposure
 from quikapp_ml.serving.loading import Loaded
+from quikapp_ml.serving.policy import ListPolicy
 from quikapp_ml.serving.ranking import RankingService
 from quikapp_ml.serving.recommendations import RecommendationService
 from quikapp_ml.serving.sentiment import SentimentService
@@ -119,7 +120,7 @@ def test_parameters_of_the_policy_are_tried_and_kept() -> None:
         "recommendations", MODELS["recommendations"], Choice(None, {"largest_share": 0.34}, EXPOSURE)
     )
     as_ever, _, _ = asked("recommendations", MODELS["recommendations"], Choice())
-    assert decision.candidates["parameters"] == {"largest_share": 0.34}
+    assert decision.candidates["parameters"] == ListPolicy(largest_share=0.34).parameters()
     kinds = [[item.item_type for item in one.recommendations] for one in (narrow, as_ever)]
     assert kinds[0] != kinds[1]
     assert max(map(kinds[0].count, set(kinds[0]))) < max(map(kinds[1].count, set(kinds[1])))
