@@ -17,6 +17,7 @@ from quikapp_ml.cli import (
     pipeline,
     policy,
     review,
+    rollouts,
     serving,
     shares,
     tables,
@@ -51,6 +52,7 @@ app.add_typer(shares.recipients, name="recipients")
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(experiments.app, name="experiments")
+app.add_typer(rollouts.app, name="rollouts")
 app.add_typer(tokens.app, name="tokens")
 app.command("doctor")(serving.doctor)
 app.command("env")(serving.env)
