@@ -2,60 +2,82 @@
 
 import logging
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import typer
 from rich.text import Text
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from quikapp_ml import __version__
-from quikapp_ml.cli import (
-    decisions,
-    endpoints,
-    experiments,
-    features,
-    importing,
-    models,
-    pipeline,
-    policy,
-    review,
-    rollouts,
-    serving,
-    shares,
-    tables,
-    tokens,
-    users,
-)
 from quikapp_ml.cli.screen import errors
 from quikapp_ml.errors import InvalidInput, QuikAppMLError
 from quikapp_ml.settings import Settings
 
+COMMANDS: Mapping[str, str] = {
+    "up": "serving:up",
+    "serve": "serving:serve",
+    "import": "importing:app",
+    "train": "models:train",
+    "pipeline": "pipeline:app",
+    "models": "models:app",
+    "features": "features:app",
+    "tables": "tables:app",
+    "users": "users:app",
+    "policy": "policy:app",
+    "review": "review:app",
+    "shares": "shares:app",
+    "recipients": "shares:recipients",
+    "decisions": "decisions:app",
+    "endpoints": "endpoints:app",
+    "experiments": "experiments:app",
+    "rollouts": "rollouts:app",
+    "tokens": "tokens:app",
+    "doctor": "serving:doctor",
+    "env": "serving:env",
+}
+"""Name of a command → the module of this package that has it, and what it is called there: a function, or an app with
+commands of its own."""
+
+
+class Commands(TyperGroup):
+    """The commands, each imported when it is asked for: what trains models need not be there to serve them."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = dict.fromkeys(COMMANDS)  # for a name that is not there, the one most like it is suggested
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One command; None when there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"{__name__}.{module}"), attribute)
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        if isinstance(found, typer.Typer):
+            alone.add_typer(found, name=cmd_name)
+        else:
+            alone.command(cmd_name)(found)
+        return get_group(alone).commands[cmd_name]
+
+
 app = typer.Typer(
     name="quikapp-ml",
+    cls=Commands,
     help="The intelligence of a team chat, on the lakehouse. All state is in QUIKAPP_ML_HOME (default ~/.quikapp-ml).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(serving.up)
-app.command("serve")(serving.serve)
-app.add_typer(importing.app, name="import")
-app.command("train")(models.train)
-app.add_typer(pipeline.app, name="pipeline")
-app.add_typer(models.app, name="models")
-app.add_typer(features.app, name="features")
-app.add_typer(tables.app, name="tables")
-app.add_typer(users.app, name="users")
-app.add_typer(policy.app, name="policy")
-app.add_typer(review.app, name="review")
-app.add_typer(shares.app, name="shares")
-app.add_typer(shares.recipients, name="recipients")
-app.add_typer(decisions.app, name="decisions")
-app.add_typer(endpoints.app, name="endpoints")
-app.add_typer(experiments.app, name="experiments")
-app.add_typer(rollouts.app, name="rollouts")
-app.add_typer(tokens.app, name="tokens")
-app.command("doctor")(serving.doctor)
-app.command("env")(serving.env)
 
 
 def _show_version(wanted: bool) -> None:

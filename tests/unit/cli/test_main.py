@@ -20,6 +20,24 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert f" {command} " in shown.stdout
 
 
+def test_a_name_that_is_not_there(tmp_path: Path) -> None:
+    shown = _run(tmp_path / "home", "decsions")
+
+    assert shown.returncode == 2
+    assert "Did you mean 'decisions'?" in shown.stderr
+
+
+def test_what_trains_models_is_not_imported_to_serve_them() -> None:
+    program = (
+        "import sys; from quikapp_ml.cli import app; app(['serve', '-h'], standalone_mode=False); "
+        "print(sorted({'mlflow', 'pandas', 'pyspark', 'scipy', 'sklearn'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "Usage" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
