@@ -2,8 +2,9 @@
 
     scripts/bench decision_replay --decisions 1000 --seed 8
 
-Exit 1 when one is neither equal nor explained by an erasure. The whole service is in this process; the pipeline runs
-beside it as `quikapp-ml pipeline run` does.
+Exit 1 when one is neither equal nor explained by an erasure, or when `--with champion` or `--features now` cannot
+answer one. The whole service is in this process; the pipeline runs beside it as `quikapp-ml pipeline run` does. Times
+are of one decision, by kind and by what it is made from; the longest have a model's load in them.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +59,27 @@ WORDS = (
     "🎉",
 )
 WAIT_SECONDS = 120.0
+ANSWERED = ("equal", "different")
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a decision is made again from: the model that an alias points to, and the features of now."""
+
+    alias: str | None = None
+    features_now: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """One decision made again, and how long that took."""
+
+    replay: replay.Replay
+    ms: float
+
+
+RECORDED = "as recorded"
+WAYS = {RECORDED: Way(), "with champion": Way(alias=CHAMPION), "features now": Way(features_now=True)}
 
 
 @dataclass(frozen=True)
@@ -132,8 +154,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="quikapp-ml-replay-") as folder:
         result = simulate(Path(folder), options.decisions, options.seed, options.users)
+    for way, kinds in result["times"].items():
+        for kind, times in kinds.items():
+            print(f"{way:>14} {kind:>16} {' '.join(f'{name} {value}' for name, value in times.items())}")
     print(json.dumps({"simulation": "decision_replay", "seed": options.seed, **result}))
-    raise SystemExit(bool(result["unexplained"]))
+    raise SystemExit(bool(result["unexplained"] or result["unanswered"]))
 
 
 def simulate(folder: Path, n_decisions: int, seed: int, n_users: int) -> dict[str, Any]:
@@ -157,17 +182,20 @@ def simulate(folder: Path, n_decisions: int, seed: int, n_users: int) -> dict[st
         gone = max(sorted(service.workspace.people), key=lambda one: len(service.workspace.channels_of(one)))
     finally:
         service.close()
-    replayed, seconds = _replay(settings, n_decisions, seed)
+    ways = {name: _replay(settings, n_decisions, seed, way) for name, way in WAYS.items()}
+    replayed = ways[RECORDED]
     erasure.run(settings, gone)
-    after, _ = _replay(settings, n_decisions, seed)
+    after = [run.replay for run in _replay(settings, n_decisions, seed, WAYS[RECORDED])]
+    before = [run.replay for run in replayed]
     return {
         "decisions": len(replayed),
         "promoted": promoted,
-        "outcomes": _counts(replayed),
+        "outcomes": _counts(before),
         "after_erasure": _counts(after),
-        "unexplained": sum(not one.is_explained for one in (*replayed, *after)),
-        "not_equal_before_erasure": sum(one.outcome != "equal" for one in replayed),
-        "median_ms": round(1000 * statistics.median(seconds), 2),
+        "unexplained": sum(not one.is_explained for one in (*before, *after)),
+        "not_equal_before_erasure": sum(one.outcome != "equal" for one in before),
+        "unanswered": sum(run.replay.outcome not in ANSWERED for way in WAYS for run in ways[way]),
+        "times": {name: _times(runs) for name, runs in ways.items()},
     }
 
 
@@ -193,18 +221,34 @@ def _run_pipeline(service: Service, environment: Mapping[str, str]) -> None:
     service.models.refresh()
 
 
-def _replay(settings: Settings, n_decisions: int, seed: int) -> tuple[list[replay.Replay], list[float]]:
-    seconds: list[float] = []
-    replayed = []
-    with replay.opened(settings) as (archive, replayer):
+def _replay(settings: Settings, n_decisions: int, seed: int, way: Way) -> list[Run]:
+    runs = []
+    with replay.opened(settings, features_now=way.features_now) as (archive, replayer):
         rows: list[Recorded] = archive.sample(n_decisions, seed)
         for row in rows:
             started = time.perf_counter()
-            replayed.append(replayer.replay(row))
-            seconds.append(time.perf_counter() - started)
-    for one in [one for one in replayed if not one.is_explained][:5]:
-        print(one, file=sys.stderr)
-    return replayed, seconds
+            replayed = replayer.replay(row, way.alias)
+            runs.append(Run(replayed, 1000 * (time.perf_counter() - started)))
+    if way == WAYS[RECORDED]:
+        for one in [run.replay for run in runs if not run.replay.is_explained][:5]:
+            print(one, file=sys.stderr)
+    return runs
+
+
+def _times(runs: list[Run]) -> dict[str, dict[str, float]]:
+    """By kind of decision, in milliseconds."""
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        by_kind[run.replay.kind].append(run.ms)
+    return {
+        kind: {
+            "n": len(ms),
+            "p50_ms": round(statistics.median(ms), 2),
+            "p99_ms": round(sorted(ms)[int(0.99 * (len(ms) - 1))], 2),
+            "longest_ms": round(max(ms), 1),
+        }
+        for kind, ms in sorted(by_kind.items())
+    }
 
 
 def _counts(replayed: list[replay.Replay]) -> dict[str, int]:

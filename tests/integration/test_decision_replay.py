@@ -33,6 +33,7 @@ from quikapp_ml.serving.invocations import Invocation
 from quikapp_ml.serving.ledger_archive import DecisionArchive
 from quikapp_ml.serving.replay import Outcome, Replayer
 from quikapp_ml.serving.replay_models import PinnedModels
+from quikapp_ml.serving.replay_now import PresentFeatures
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.registry.base import CHAMPION, NewVersion
 from support.server import Server
@@ -118,6 +119,10 @@ def test_every_decision_comes_out_the_same(service: Service, tmp_path: Path) -> 
         assert [each for each in replayed if each.outcome != Outcome.EQUAL] == []
         changed = [replayer.replay(row, CHAMPION) for row in rows if row.model.version not in ("99.0.0", "1")]
         assert Outcome.DIFFERENT in {each.outcome for each in changed}
+        now = Replayer(models, PresentFeatures(service.workspace, service.features, time.time))
+        for made in ([replayer.replay(row, CHAMPION) for row in rows], [now.replay(row) for row in rows]):
+            assert {each.kind for each in made} == KINDS
+            assert {each.outcome for each in made} <= {Outcome.EQUAL, Outcome.DIFFERENT}
 
         gone = next(row.user_id for row in rows if row.kind == "recommendations")
         Erasure(service.lake, str(gone)).run()

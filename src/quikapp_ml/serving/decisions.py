@@ -152,9 +152,14 @@ class DecisionLedger:
         return {
             **columns,
             "request": text,
-            "features": json_without_addresses(json_text(decision.features), self._ip_key),
+            "features": self._features(decision),
             "candidates": json_text(decision.candidates) if decision.candidates else None,
         }
+
+    def _features(self, decision: Decision) -> str:
+        if not decision.features:
+            return "{}"
+        return json_without_addresses(json_text(decision.features), self._ip_key)
 
     def _is_sampled(self, decision: Decision) -> bool:
         share = self._sampling.get(decision.kind, 1.0)

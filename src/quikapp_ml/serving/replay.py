@@ -16,7 +16,7 @@ from quikapp_ml.serving.invocation_log import invoked_answer
 from quikapp_ml.serving.invocations import Invocation, predictions
 from quikapp_ml.serving.ledger_archive import Recorded
 from quikapp_ml.serving.replay_kinds import REMAKES
-from quikapp_ml.serving.replay_models import PinnedModels
+from quikapp_ml.serving.replay_models import Pinned, PinnedModels
 from quikapp_ml.serving.scoring import RULES
 
 MOST_DIFFERENCES = 20
@@ -67,12 +67,14 @@ AnswerNow = Callable[[Recorded, Model | None, ModelRef], Any]
 class Replayer:
     """Runs decisions again from their rows and pinned models.
 
-    `now` answers with the features of this moment instead of the recorded ones.
+    `now` answers with the features of this moment instead of the recorded ones. An alias is looked up once: all that is
+    run again by one replayer has the same version, also while the alias moves.
     """
 
     def __init__(self, models: PinnedModels, now: AnswerNow | None = None) -> None:
         self._models = models
         self._now = now
+        self._pointed_to: dict[tuple[str, str], Pinned] = {}
 
     def replay(self, row: Recorded, alias: str | None = None) -> Replay:
         """Run one again, by the model that made it, or by the one that the alias points to now."""
@@ -92,12 +94,17 @@ class Replayer:
             raise NotFound(f"decisions of kind {row.kind!r} are made by nothing that this version knows")
         by, model = row.model, None
         if alias is not None:
-            pinned = self._models.by_alias(row.model.name, alias)
+            pinned = self._by_alias(row.model.name, alias)
             by, model = pinned.ref, pinned.model
         elif row.model.version != RULES:
             model = self._models.version(row.model, row.model_number).model
         make = self._now or REMAKES[row.kind]
         return json_text(make(row, model, by))
+
+    def _by_alias(self, name: str, alias: str) -> Pinned:
+        if (name, alias) not in self._pointed_to:
+            self._pointed_to[name, alias] = self._models.by_alias(name, alias)
+        return self._pointed_to[name, alias]
 
     def _invoked(self, row: Recorded, alias: str | None) -> str:
         request = row.columns["request"]
@@ -107,7 +114,7 @@ class Replayer:
             pinned = (
                 self._models.version(row.model, row.model_number)
                 if alias is None
-                else self._models.by_alias(row.model.name, alias)
+                else self._by_alias(row.model.name, alias)
             )
             columns = invocation.columns(pinned.model.inputs)
             if columns is None:
@@ -116,7 +123,7 @@ class Replayer:
         else:
             number = row.model_number
             if alias is not None:
-                number = self._models.by_alias(row.model.name, alias).number
+                number = self._by_alias(row.model.name, alias).number
             scored = self._models.served(row.model.name, number or 0).answer_now(invocation)
         return json_text(invoked_answer(scored.status, scored.body, alone=row.columns["answer"]["alone"]))
 

@@ -287,3 +287,14 @@ def test_differences_name_each_place() -> None:
     other = {"a": [1, {"b": 3}, 4], "d": None, "same": [1]}
     found = {each.path: (each.recorded, each.replayed) for each in differences(one, other)}
     assert found == {"a.1.b": (2, 3), "a.2": (None, 4), "c": ("x", None)}
+
+
+def test_all_that_one_replayer_runs_again_has_the_same_champion(desk: Desk) -> None:
+    desk.publish(weighed({"recency": 1.0}))
+    desk.rank(weighed({"recency": 1.0}))
+    (row,) = desk.recorded()
+    replayer = Replayer(desk.models)
+    assert replayer.replay(row, CHAMPION).outcome == Outcome.EQUAL
+    desk.publish(weighed({"recency": -5.0}), "10.0.0", number=8)
+    assert replayer.replay(row, CHAMPION).outcome == Outcome.EQUAL
+    assert Replayer(desk.models).replay(row, CHAMPION).outcome == Outcome.DIFFERENT
