@@ -1,6 +1,5 @@
 """IP addresses leave as keyed hashes: the same address looks the same, and nobody can tell which one it was."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
@@ -31,8 +30,8 @@ def hash_ip(ip: str, key: bytes) -> str:
     """`ip-` and 32 hex digits of HMAC-SHA256. All spellings of one address give the same hash."""
     parsed = _parse(ip)
     spelling = ip.strip().lower() if parsed is None else parsed
-    digest = hmac.new(key, spelling.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-    return f"ip-{digest[:32]}"
+    digest = hmac.digest(key, spelling.encode("utf-8", "surrogatepass"), "sha256")
+    return f"ip-{digest.hex()[:32]}"
 
 
 def without_addresses(given: Any, key: bytes) -> Any:
