@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from quikapp_ml.bootstrap import open_model_registry
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.jobs.bert_training import fine_tune
 from quikapp_ml.jobs.model_training import train_one
 from quikapp_ml.serving.local_token import local_user
 from quikapp_ml.settings import Settings
@@ -23,8 +25,21 @@ app = typer.Typer(help="Registered models: their versions, and which of them ans
 
 def train(
     name: Annotated[str, typer.Argument(help="Registered name, such as spam-classifier; `models list` has them.")],
+    base: Annotated[
+        Path | None, typer.Option(help="Fine-tune the BERT in this folder (.onnx, tokenizer.json).")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the corpora to fine-tune it on.")] = None,
 ) -> None:
-    """Train a candidate of one model from the tables and register it; no alias moves."""
+    """Train a candidate of one model from the tables and register it; no alias moves.
+
+    With --base and --data, sentiment-bert's BERT is fine-tuned instead, which takes hours and the extra `train`.
+    """
+    if base is not None and data is not None:
+        version = fine_tune(Settings.from_environment(), name, base, data)
+        answers.print(f"{name} {version.semantic_version} is registered as version {version.number}")
+        return
+    if base is not None or data is not None:
+        raise InvalidInput("--base and --data are given together: what to fine-tune, and on what")
     outcome = train_one(Settings.from_environment(), name)
     if outcome.version is None:
         answers.print(f"{name} was not trained: {outcome.skipped}")
