@@ -125,8 +125,8 @@ def _unclear(metrics: Sequence[MetricResult], next_share: float) -> Iterator[str
     for one in metrics:
         if one.role != "guardrail" or one.metric in (LATENCY, ERRORS) or one.at_most is None:
             continue
-        if not one.value and not one.control_value and one.value is not None:
-            continue  # nobody did it, with either
+        if one.worse == "higher" and one.value == 0 and not one.control_value:
+            continue  # of what must not happen, nothing did; that nobody does what they should is no good sign
         limit = one.at_most / next_share
         worst = one.low if one.worse == "lower" else None if one.high is None else -one.high
         if not one.is_relative or worst is None or worst <= -limit:

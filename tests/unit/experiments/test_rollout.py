@@ -84,8 +84,10 @@ def test_the_more_the_next_step_lets_in_the_surer_it_must_be(next_share: float, 
 def test_a_guardrail_without_numbers_holds_nothing_up_only_when_nobody_did_it() -> None:
     unknown = replace(CLICKS, low=None, high=None)
     assert "not sure yet" in step_evidence(replace(FOUND, metrics=[unknown]), 25.0, 0.2, 0.5, LIMITS).unclear
-    nobody = replace(unknown, control_value=0.0, value=0.0, is_relative=False)
+    nobody = replace(unknown, control_value=0.0, value=0.0, is_relative=False, worse="higher")
     assert not step_evidence(replace(FOUND, metrics=[nobody]), 25.0, 0.2, 0.5, LIMITS).unclear
+    silent = replace(nobody, worse="lower")
+    assert "not sure yet" in step_evidence(replace(FOUND, metrics=[silent]), 25.0, 0.2, 0.5, LIMITS).unclear
     challenger_only = replace(nobody, value=0.1)
     assert step_evidence(replace(FOUND, metrics=[challenger_only]), 25.0, 0.2, 0.5, LIMITS).unclear
     at_100 = replace(FOUND, metrics=[replace(unknown, finding=Finding.UNKNOWN)])
