@@ -54,3 +54,16 @@ def test_what_was_erased_is_said_to_be(row: Recorded) -> None:
     gone = dict.fromkeys(("request", "features", "candidates", "answer"))
     told = explained(Recorded.from_row({**row.columns, **gone, "user_id": "erased"}))
     assert (told.inputs, told.question, told.candidates, told.answer) == ("erased", None, None, None)
+
+
+def test_what_was_sampled_out_says_so_and_keeps_its_answer() -> None:
+    chat, spool = office(), MemorySpool()
+    models: object = OneModel(RecommendationModel.prior())
+    ledger = DecisionLedger(spool, b"k", sampling={"recommendations": 0.0})
+    service = RecommendationService(models, ledger, chat.workspace, chat.features, chat.now)  # type: ignore[arg-type]
+    answer = service.recommend(RecommendationQuestion(user_id="ann", limit=3))
+    (written,) = arrow_rows(list(spool.read(0)), DECISIONS.columns).to_pylist()
+    told = explained(Recorded.from_row(written))
+    assert (told.decision_id, told.inputs, told.user_id) == (answer.decision_id, "sampled_out", "ann")
+    assert (told.question, told.features, told.candidates) == (None, None, None)
+    assert len(told.answer["recommendations"]) == 3
