@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quikapp_ml.serving.rollout_world import ROLLOUT_STEPS
+from quikapp_ml.stores.lake.rollout_steps import ROLLOUT_STEPS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
 from quikapp_ml.stores.state import open_state
 from quikapp_ml.training.alias_moves import ALIAS_MOVES

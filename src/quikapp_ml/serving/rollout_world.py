@@ -25,36 +25,12 @@ from quikapp_ml.experiments.rollout import (
 )
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.rollouts import made_by, read_rollout, step_name
-from quikapp_ml.stores.lake.base import Lake, Table, Transaction
-from quikapp_ml.stores.lake.constraints import given
-from quikapp_ml.stores.lake.tables import CATALOG, OWNER, TIME
+from quikapp_ml.stores.lake.base import Lake, Transaction
+from quikapp_ml.stores.lake.rollout_steps import ROLLOUT_STEPS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
 from quikapp_ml.stores.state.rollouts import RolloutRecord
 
 CONTROL, TREATED = "champion", "challenger"
-
-ROLLOUT_STEPS = Table(
-    name=f"{CATALOG}.models.rollout_steps",
-    columns=pa.schema(
-        [
-            ("rollout", pa.string()),
-            ("step", pa.int64()),
-            ("at", TIME),
-            ("model", pa.string()),
-            ("champion", pa.int64()),
-            ("challenger", pa.int64()),
-            ("from_stage", pa.string()),
-            ("to_stage", pa.string()),
-            ("who", pa.string()),
-            ("why", pa.string()),
-            ("evidence", pa.string()),
-        ]
-    ),
-    key=("rollout", "step"),
-    comment="Every step of every rollout: when, by whom, from which stage to which, why, and what was known then.",
-    constraints=given("rollout", "step", "at", "model", "to_stage", "why"),
-    owner=OWNER,
-)
 
 
 class Aliases(Protocol):

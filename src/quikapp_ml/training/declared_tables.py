@@ -1,6 +1,7 @@
 """All tables that are declared, wherever they are declared, and the migration of those that there are."""
 
 from quikapp_ml.stores.lake.base import Lake, Table
+from quikapp_ml.stores.lake.rollout_steps import ROLLOUT_STEPS
 from quikapp_ml.stores.lake.tables import TABLES, inference_table
 from quikapp_ml.training.alias_moves import ALIAS_MOVES
 from quikapp_ml.training.build_log import BUILDS
@@ -9,7 +10,7 @@ from quikapp_ml.training.quality_records import QUALITY_RESULTS, QUARANTINE
 from quikapp_ml.training.user_vectors import USER_EMBEDDINGS
 
 DECLARED_TABLES = (
-    *TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS, QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES, BUILDS,
+    *TABLES, *FEATURE_TABLES.values(), USER_EMBEDDINGS, QUALITY_RESULTS, QUARANTINE, ALIAS_MOVES, ROLLOUT_STEPS, BUILDS,
 )  # fmt: skip
 """In the order of `docs/tables.md`."""
 

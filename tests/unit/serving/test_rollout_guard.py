@@ -13,8 +13,8 @@ from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from quikapp_ml.experiments.assignment import position
 from quikapp_ml.experiments.rollout import Evidence
 from quikapp_ml.serving.experiments import spec_of, split_of
-from quikapp_ml.serving.rollout_world import ROLLOUT_STEPS
 from quikapp_ml.serving.rollouts import read_rollout, shown
+from quikapp_ml.stores.lake.rollout_steps import ROLLOUT_STEPS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
 from quikapp_ml.stores.state.memory import MemoryControlState
 from quikapp_ml.training.alias_moves import ALIAS_MOVES, moves_of
