@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from heapq import heappop, heapreplace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from quikapp_ml.entities.decisions import ItemType
 from quikapp_ml.experiments.assignment import position
@@ -52,8 +52,7 @@ class ListPolicy:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "promoted"}
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """A candidate with its score; `position` is its row among the candidates of its type.
 
     `kin` is a number that all of its kind have, such as those by one author; 0 for one without kin.
@@ -80,22 +79,28 @@ class Chosen:
 def choose(by_type: Mapping[ItemType, Sequence[Scored]], limit: int, policy: ListPolicy, seed: str | None) -> Chosen:
     """The list that the policy makes of the candidates. The same seed draws the same lots; without one, none is."""
     items = mix(by_type, limit, policy)
-    if seed is None or not policy.explore > 0 or len(items) < min(limit, LEAST_PLACES) or limit < LEAST_PLACES:
+    if seed is None or not policy.explore > 0 or not LEAST_PLACES <= limit == len(items):
         return Chosen(items)
     taken = {(one.item_type, one.item_id) for one in items}
-    others = [one for queue in by_type.values() for one in _distinct(best_first(queue))]
-    others = best_first([one for one in others if (one.item_type, one.item_id) not in taken])[:MOST_EXPLORED]
+    others = [one for queue in by_type.values() for one in queue if (one.item_type, one.item_id) not in taken]
     if not others:
         return Chosen(items)
     if position("whether to explore", seed) >= policy.explore:
         return Chosen(items, None, 1 - policy.explore)
-    drawn = others[int(position("what to explore", seed) * len(others))]
-    return Chosen(best_first([*items[:-1], drawn]), drawn, policy.explore / len(others))
+    best = _distinct(best_first(others))[:MOST_EXPLORED]
+    drawn = best[int(position("what to explore", seed) * len(best))]
+    least = next((one for one in reversed(items) if one.source != PROMOTED), items[-1])
+    kept = [one for one in items if one is not least]
+    return Chosen(best_first([*kept, drawn]), drawn, policy.explore / len(best))
+
+
+def _in_order(one: Scored) -> tuple[float, str, str, int]:
+    return -one.score, one.item_type, one.item_id, one.position
 
 
 def best_first(items: Sequence[Scored]) -> list[Scored]:
     """By score; equal scores by type and id, so that the same question has the same answer everywhere."""
-    return sorted(items, key=lambda one: (-one.score, one.item_type, one.item_id, one.position))
+    return sorted(items, key=_in_order)
 
 
 def mix(by_type: Mapping[ItemType, Sequence[Scored]], limit: int, policy: ListPolicy | None = None) -> list[Scored]:
@@ -178,7 +183,7 @@ def _place(one: Scored) -> str:
 
 
 def _distinct(items: Sequence[Scored]) -> list[Scored]:
-    first: dict[str, Scored] = {}
+    first: dict[tuple[str, str], Scored] = {}
     for item in items:
-        first.setdefault(item.item_id, item)
+        first.setdefault((item.item_type, item.item_id), item)
     return list(first.values())

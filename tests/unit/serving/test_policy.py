@@ -62,7 +62,7 @@ def test_no_policy_makes_a_list_shorter_or_says_anything_twice(
     scores: dict[ItemType, list[float]], limit: int, policy: ListPolicy, seed: str
 ) -> None:
     pools = {
-        item_type: [replace(one, kin=at % 3, source=f"s{at % 4}") for at, one in enumerate(pool(item_type, *values))]
+        item_type: [one._replace(kin=at % 3, source=f"s{at % 4}") for at, one in enumerate(pool(item_type, *values))]
         for item_type, values in scores.items()
     }
     chosen = choose(pools, limit, policy, seed)
@@ -102,7 +102,7 @@ def test_one_promoted_item_has_a_place_in_all_but_the_shortest_lists() -> None:
     queue = [*pool("channel", *[0.9] * 8), *(Scored(f"p{at}", "channel", 0.1, PROMOTED, 8 + at) for at in range(2))]
     assert [one.item_id for one in mix({"channel": queue}, 3)] == ["channel0", "channel1", "p0"]
     assert [one.item_id for one in mix({"channel": queue}, 2)] == ["channel0", "channel1"]
-    assert [one.source for one in mix({"channel": [replace(queue[8], score=0.95), *queue]}, 3)].count(PROMOTED) == 1
+    assert [one.source for one in mix({"channel": [queue[8]._replace(score=0.95), *queue]}, 3)].count(PROMOTED) == 1
 
 
 def test_the_stated_share_of_lists_ends_with_something_drawn_and_says_how_likely_that_was() -> None:
@@ -116,6 +116,15 @@ def test_the_stated_share_of_lists_ends_with_something_drawn_and_says_how_likely
     assert {one.propensity for one in lists if one.explored} == {0.05}
     assert {one.propensity for one in lists if not one.explored} == {0.8}
     assert all(one.explored in one.items[2:] for one in lists if one.explored)
+
+
+def test_what_is_tried_takes_no_place_of_what_is_promoted() -> None:
+    pools: dict[ItemType, list[Scored]] = {
+        "channel": [*pool("channel", 0.9, 0.8, 0.7, 0.6), Scored("p", "channel", 0.1, PROMOTED, 4)]
+    }
+    chosen = choose(pools, 3, ListPolicy(explore=1.0), "u")
+    assert chosen.explored is not None
+    assert [one.item_id for one in chosen.items] == ["channel0", chosen.explored.item_id, "p"]
 
 
 def test_no_lots_are_drawn_without_a_seed_a_share_or_anything_else_to_show() -> None:
