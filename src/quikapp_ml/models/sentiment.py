@@ -113,7 +113,7 @@ class SentimentClassifier(Model):
             vector = combined(vectors[at : at + len(of_text)], of_text)
             at += len(of_text)
             logits = (self.weights_ * vector).sum(axis=1, dtype=np.float64) + self.biases_
-            scores.append([round(score, 6) for score in _softmax(logits.tolist())])
+            scores.append(_rounded(_softmax(logits.tolist())))
         return scores
 
     def _scores_by_words(self, content: str, hashing: Hashing) -> list[float]:
@@ -155,6 +155,14 @@ class SentimentClassifier(Model):
             return cls(reads, arrays["weights"], arrays["biases"], unsure_below)
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged(f"{cls.name}: the saved model lacks or spoils a part: {error!r}") from error
+
+
+def _rounded(scores: Sequence[float]) -> list[float]:
+    """Six digits, of which the last of the highest score makes the sum 1."""
+    rounded = [round(score, 6) for score in scores]
+    top = rounded.index(max(rounded))
+    rounded[top] = round(1.0 - math.fsum(rounded[:top] + rounded[top + 1 :]), 6)
+    return rounded
 
 
 def _softmax(logits: Sequence[float]) -> list[float]:
