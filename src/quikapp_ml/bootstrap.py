@@ -180,7 +180,12 @@ class Service:
             self.registry, starter_folders(), MODEL_CLASSES, settings.home / "models", settings.alias_poll_seconds
         )
         self.experiments = ExperimentHost(
-            self.state.experiments, self.registry, MODEL_CLASSES, self.workspace, settings.alias_poll_seconds
+            self.state.experiments,
+            self.registry,
+            MODEL_CLASSES,
+            self.workspace,
+            settings.alias_poll_seconds,
+            lambda spec: self.experiment_reader.had(spec),
         )
         self.experiment_desk = ExperimentDesk(self.state.experiments, self.registry, lambda: datetime.now(UTC))
         self.versions = PinnedModels(self.registry, {}, MODEL_CLASSES)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from quikapp_ml.entities.activities import ActivityKind
 from quikapp_ml.entities.bandits import REWARDS, Learnt, TriedBandit
-from quikapp_ml.entities.events import EVENT_TYPES, Id, Role
+from quikapp_ml.entities.events import EVENT_TYPES, Id, Role, Time
 from quikapp_ml.entities.questions import FeedbackAction, Question
 
 Subject = Literal["recommendations", "rank", "spam-check", "sentiment"]
@@ -198,6 +198,10 @@ class ExperimentSpec(Question):
     audience: Audience = Field(default_factory=Audience)
     overrides: Annotated[dict[Id, ExperimentName], Field(max_length=MAX_LISTED)] = Field(default_factory=dict)
     """Unit of a tester → variant; they are not counted."""
+    sticky: bool = False
+    """Weights may be changed while it runs: who had an answer keeps the variant, and is not compared any more."""
+    weighed_at: Time | None = None
+    """Written by the service: when the weights of a running sticky one were changed last."""
     bandit: TriedBandit | None = None
     """Shares that follow what is learnt from the first metric; without it, shares are the weights."""
     learnt: Learnt | None = None
@@ -224,6 +228,8 @@ class ExperimentSpec(Question):
     def _check_bandit(self, names: list[str]) -> None:
         if self.learnt is not None and (self.bandit is None or [arm.variant for arm in self.learnt.arms] != names):
             raise PydanticCustomError("wrong_arms", "learnt must be left out: the service writes it, of bandits alone")
+        if self.bandit is not None and self.sticky:
+            raise PydanticCustomError("two_ways", "a bandit cannot be sticky: its shares change with what it learns")
         first = self.metrics[0]
         if self.bandit is not None and (first.found_in != "feedback" or first.of not in REWARDS):
             raise PydanticCustomError(

@@ -33,6 +33,8 @@ class Why(StrEnum):
     HASH = "hash"
     BANDIT = "bandit"
     """By hash too, but in shares that follow what was learnt."""
+    KEPT = "kept"
+    """By the hash and the weights of an earlier time, which it keeps."""
     OVERRIDE = "override"
     HOLDOUT = "holdout"
     OUTSIDE_SLICE = "outside_slice"

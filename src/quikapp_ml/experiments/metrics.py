@@ -96,6 +96,17 @@ GROUP BY u.unit, u.variant, u.since
     return Statement(sql, {"decisions": DECISIONS})
 
 
+def had_statement(spec: ExperimentSpec) -> Statement:
+    """The variant of each unit's first answer, and how likely it was then."""
+    sql = f"""
+SELECT unit, variant, propensity FROM (
+  SELECT unit, variant, propensity, ROW_NUMBER() OVER (PARTITION BY unit ORDER BY decided_at, decision_id) AS nth
+  FROM decisions WHERE {_answered(spec)}
+) AS firsts WHERE nth = 1
+"""
+    return Statement(sql, {"decisions": DECISIONS})
+
+
 def segments_statement(spec: ExperimentSpec) -> Statement:
     """Role and team of the people of an experiment by user, as they are now."""
     sql = f"""
@@ -111,10 +122,19 @@ def _units(spec: ExperimentSpec) -> str:
 answers AS (
   SELECT decision_id, unit, variant, assignment, latency_ms, degraded, unix_micros(decided_at) AS at,
          ROW_NUMBER() OVER (PARTITION BY unit ORDER BY decided_at, decision_id) AS nth
-  FROM decisions
-  WHERE experiment = {quoted(spec.name)} AND unit <> '{ERASED}' AND assignment IN ('{"', '".join(COUNTED)}')
+  FROM decisions WHERE {_answered(spec)}
 ),
-units AS (SELECT unit, variant, at AS since FROM answers WHERE nth = 1)"""
+units AS (SELECT unit, variant, at AS since FROM answers WHERE nth = 1{_since_weighed(spec)})"""
+
+
+def _answered(spec: ExperimentSpec) -> str:
+    ways = ", ".join(map(quoted, COUNTED))
+    return f"experiment = {quoted(spec.name)} AND unit <> '{ERASED}' AND assignment IN ({ways})"
+
+
+def _since_weighed(spec: ExperimentSpec) -> str:
+    """Units of other weights are not compared: they came at another time, in other shares."""
+    return "" if spec.weighed_at is None else f" AND at >= {round(spec.weighed_at.timestamp() * 1e6)}"
 
 
 def _by_day(spec: ExperimentSpec, metric: Metric, parts: list[str]) -> str:

@@ -6,8 +6,9 @@ Nothing here makes a request fail. A unit whose variant cannot answer gets contr
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from threading import Event, Lock, Thread
 
 from quikapp_ml.entities.experiments import (
@@ -18,16 +19,17 @@ from quikapp_ml.entities.experiments import (
     Subject,
     TriedVariant,
 )
-from quikapp_ml.errors import InvalidInput, NotFound, Unavailable
+from quikapp_ml.errors import InvalidInput, NotFound, QuikAppMLError, Unavailable
 from quikapp_ml.experiments.adaptive import AdaptiveSplit
 from quikapp_ml.experiments.assignment import Split, Why
+from quikapp_ml.experiments.sticky import Had, StickySplit
 from quikapp_ml.features.workspace import Workspace
 from quikapp_ml.models.base import Model
 from quikapp_ml.serving.experiments import division_of, spec_of
 from quikapp_ml.serving.loading import Loaded
 from quikapp_ml.serving.replay_models import Pinned, PinnedModels
 from quikapp_ml.stores.registry.base import ModelRegistry
-from quikapp_ml.stores.state.experiments import ExperimentRecords
+from quikapp_ml.stores.state.experiments import ExperimentRecord, ExperimentRecords
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ FALLBACK = "fallback"
 """The unit has a variant that could not answer, and got control."""
 CLOSE_SECONDS = 5
 ALL = "all of them"
+SETTLED = timedelta(minutes=2)
+"""How long after a change of weights the ledger is read once more, for the answers that were on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,17 @@ AS_EVER = Choice()
 @dataclass(frozen=True)
 class _Running:
     spec: ExperimentSpec
-    split: Split | AdaptiveSplit
+    split: Split | AdaptiveSplit | StickySplit
     variants: Mapping[str, TriedVariant]
     models: Mapping[str, Loaded]
     """Of the variants that name one and whose model is there."""
 
 
 class ExperimentHost:
-    """Follows the control state in a thread of its own; `choose` looks into memory alone."""
+    """Follows the control state in a thread of its own; `choose` looks into memory alone.
+
+    `had` reads who had which variant first, for sticky experiments whose weights were changed.
+    """
 
     def __init__(
         self,
@@ -96,12 +103,15 @@ class ExperimentHost:
         model_classes: Mapping[str, type[Model]],
         workspace: Workspace,
         poll_seconds: float,
+        had: Callable[[ExperimentSpec], Mapping[str, Had]] = lambda _: {},
     ) -> None:
         self._records = records
         self._registry = registry
         self._models = PinnedModels(registry, {}, model_classes)
         self._workspace = workspace
         self._poll_seconds = poll_seconds
+        self._had = had
+        self._sticky: dict[str, tuple[object, StickySplit]] = {}
         self._running: Mapping[str, Sequence[_Running]] = {}
         self._told: dict[str, str] = {}
         self._refused: set[tuple[str, int]] = set()
@@ -140,15 +150,13 @@ class ExperimentHost:
     def refresh(self) -> None:
         """Read what is running, and load what its variants need. Raises what the stores raise."""
         with self._refreshing:
+            before = {one.spec.name: one for all_of in self._running.values() for one in all_of}
             running: dict[str, list[_Running]] = defaultdict(list)
             for record in self._records.all():
                 if record.state == ExperimentState.RUNNING:
-                    try:
-                        one = self._prepared(spec_of(record))
-                    except InvalidInput as error:  # made by another version of this program
-                        self._tell(record.name, f"is not run: {error}")
-                        continue
-                    running[one.spec.subject].append(one)
+                    one = self._followed(record, before.get(record.name))
+                    if one is not None:
+                        running[one.spec.subject].append(one)
             self._running = dict(running)
 
     def follow(self) -> None:
@@ -197,6 +205,17 @@ class ExperimentHost:
             return Choice(loaded, variant.parameters, exposure)
         return AS_EVER
 
+    def _followed(self, record: ExperimentRecord, before: _Running | None) -> _Running | None:
+        """The experiment as it is now; as it was, where the ledger cannot say who keeps what."""
+        try:
+            return self._prepared(spec_of(record))
+        except InvalidInput as error:  # made by another version of this program
+            self._tell(record.name, f"is not run: {error}")
+            return None
+        except QuikAppMLError as error:
+            self._tell(record.name, f"goes on as it was, for who had what cannot be read: {error}")
+            return before
+
     def _is_meant(self, audience: Audience, asker: Asker) -> bool:
         person = self._workspace.people.get(asker.user or "")
         asked: tuple[tuple[Sequence[str], str | None], ...] = (
@@ -213,7 +232,18 @@ class ExperimentHost:
             loaded = self._loaded(spec, variant)
             if loaded is not None:
                 models[variant.name] = loaded
-        return _Running(spec, division_of(spec), {one.name: one for one in spec.variants}, models)
+        return _Running(spec, self._division(spec), {one.name: one for one in spec.variants}, models)
+
+    def _division(self, spec: ExperimentSpec) -> Split | AdaptiveSplit | StickySplit:
+        division = division_of(spec)
+        if spec.weighed_at is None or isinstance(division, AdaptiveSplit):
+            return division
+        now = (spec.model_dump_json(), datetime.now(UTC) > spec.weighed_at + SETTLED)
+        before, sticky = self._sticky.get(spec.name, (None, None))
+        if sticky is None or before != now:
+            sticky = StickySplit.of(division, self._had(spec))
+            self._sticky[spec.name] = (now, sticky)
+        return sticky
 
     def _loaded(self, spec: ExperimentSpec, variant: TriedVariant) -> Loaded | None:
         if variant.model is None:

@@ -20,6 +20,7 @@ from quikapp_ml.experiments.arms import arms_statement, learnt_from
 from quikapp_ml.experiments.arrivals import arrivals
 from quikapp_ml.experiments.metrics import (
     Statement,
+    had_statement,
     metric_statement,
     segments_statement,
     units_statement,
@@ -28,6 +29,7 @@ from quikapp_ml.experiments.metrics import (
 from quikapp_ml.experiments.observed import Observed
 from quikapp_ml.experiments.results import ExperimentResults, Role, Segmentation
 from quikapp_ml.experiments.segments import segmented
+from quikapp_ml.experiments.sticky import Had
 from quikapp_ml.stores.lake.base import Compute, Lake
 
 
@@ -73,6 +75,12 @@ class ExperimentReader:
         until = self._clock() - timedelta(hours=spec.bandit.within_hours)
         (rows,), _ = self._rows([arms_statement(spec, spec.bandit, until)])
         return learnt_from(spec, spec.bandit, rows, until)
+
+    def had(self, spec: ExperimentSpec) -> dict[str, Had]:
+        """Which variant each unit had first. Raises as `results` does."""
+        (rows,), _ = self._rows([had_statement(spec)])
+        columns = (rows[name].to_pylist() for name in ("unit", "variant", "propensity"))
+        return {unit: Had(variant, propensity) for unit, variant, propensity in zip(*columns, strict=True)}
 
     def _told(
         self, spec: ExperimentSpec, units: pa.Table, counted: Sequence[Counted], segments: Sequence[Segmentation]

@@ -19,6 +19,9 @@ from quikapp_ml.stores.state.experiments import ExperimentChange, ExperimentReco
 CHANGEABLE = ("overrides", "hypothesis")
 """What may be changed while an experiment is running: nothing that moves a unit, or what is counted."""
 
+WRITTEN = ("learnt", "weighed_at")
+"""What is never given, and stays as it is when another text holds."""
+
 LEARNER = "bandit"
 """Who changes what a bandit has learnt."""
 
@@ -73,8 +76,9 @@ class ExperimentDesk:
     def create(self, spec: ExperimentSpec, by: str) -> ExperimentRecord:
         """Keep a draft. Raises AlreadyExists, and InvalidInput when its units cannot be divided so."""
         split_of(spec)
-        if spec.learnt is not None:
-            raise InvalidInput("learnt is written by the service while a bandit is running; leave it out")
+        for field in WRITTEN:
+            if getattr(spec, field) is not None:
+                raise InvalidInput(f"{field} is written by the service while the experiment is running; leave it out")
         now = self._clock()
         record = ExperimentRecord(spec.name, document_of(spec), ExperimentState.DRAFT, by, now, now)
         self._records.create(record, by)
@@ -94,22 +98,29 @@ class ExperimentDesk:
         return self._records.changes(name)
 
     def change(self, name: str, spec: ExperimentSpec, by: str) -> ExperimentRecord:
-        """Let another text hold: of a draft all of it, of a running one only CHANGEABLE. Raises Conflict, NotFound."""
+        """Let another text hold: of a draft all of it, of a running one only CHANGEABLE, and weights of a sticky one.
+
+        Raises Conflict, NotFound.
+        """
         record = self._records.get(name)
         if spec.name != name:
             raise InvalidInput(f"the text names {spec.name!r}, the experiment is {name!r}; a name cannot be changed")
         split_of(spec)
-        document = {**document_of(spec), "learnt": record.spec.get("learnt")}
-        changed = [field for field in document if document[field] != record.spec.get(field)]
-        fixed = [field for field in changed if field not in CHANGEABLE]
+        before = spec_of(record)
+        spec = spec.model_copy(update={field: getattr(before, field) for field in WRITTEN})
+        fixed = [field for field in _changed(before, spec) if field not in CHANGEABLE]
+        if record.state == ExperimentState.RUNNING and _weighs_anew(before, spec):
+            fixed.remove("variants")
+            spec = spec.model_copy(update={"weighed_at": self._clock()})
         if record.state == ExperimentState.RUNNING and fixed:
             raise Conflict(
                 f"experiment {name!r} is running: {', '.join(fixed)} cannot be changed, for units would move between "
-                f"variants, or numbers mean something else; {', '.join(CHANGEABLE)} can. Stop it, and draw up another"
+                f"variants, or numbers mean something else; {', '.join(CHANGEABLE)} can, and weights of a sticky one. "
+                "Stop it, and draw up another"
             )
         if record.state not in (ExperimentState.DRAFT, ExperimentState.RUNNING):
             raise _wrong_state(record, "be changed")
-        return self._moved(record, "change", by, spec=document)
+        return self._moved(record, "change", by, spec=document_of(spec))
 
     def start(self, name: str, by: str) -> ExperimentRecord:
         """Let units into a draft. Raises Conflict when another running one wants them, NotFound without its models."""
@@ -216,6 +227,16 @@ def division_of(spec: ExperimentSpec) -> Split | AdaptiveSplit:
     if spec.learnt is not None:
         shares = {arm.variant: arm.propensity for arm in spec.learnt.arms}
     return AdaptiveSplit(split, spec.bandit.even_share, shares)
+
+
+def _changed(before: ExperimentSpec, after: ExperimentSpec) -> list[str]:
+    return [field for field in type(after).model_fields if getattr(before, field) != getattr(after, field)]
+
+
+def _weighs_anew(before: ExperimentSpec, after: ExperimentSpec) -> bool:
+    """Whether weights of a sticky one are all that changes of its variants."""
+    unweighed = [[variant.model_copy(update={"weight": 0.0}) for variant in spec.variants] for spec in (before, after)]
+    return before.sticky and before.variants != after.variants and unweighed[0] == unweighed[1]
 
 
 def _slice_of(spec: ExperimentSpec) -> Slice:

@@ -32,6 +32,7 @@ def test_what_is_left_out_has_a_meaning_and_what_was_learnt_comes_back() -> None
     [
         ({"metrics": [{"name": "joins", "of": "join"}]}, "not join of events"),
         ({"metrics": [{"name": "no", "of": "dismiss"}]}, "one of .*click.*, not dismiss of feedback"),
+        ({"sticky": True}, "a bandit cannot be sticky"),
         ({"bandit": {"floor": 0.0}}, "greater than or equal to 0.01"),
         ({"bandit": {"even_share": 1.0}}, "less than 1"),
         ({"bandit": None, "learnt": LEARNT}, "learnt must be left out"),

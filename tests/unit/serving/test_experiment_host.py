@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from quikapp_ml.entities.experiments import ExperimentSpec
-from quikapp_ml.errors import StorageFailed
+from quikapp_ml.errors import JobFailed, StorageFailed
+from quikapp_ml.experiments.sticky import Had
 from quikapp_ml.models.linear import LinearHead
 from quikapp_ml.models.ranking import ContentRanker
-from quikapp_ml.serving.experiment_host import AS_EVER, Asker, ExperimentHost
-from quikapp_ml.serving.experiments import ExperimentDesk, document_of
+from quikapp_ml.serving.experiment_host import AS_EVER, Asker, ExperimentHost, Exposure
+from quikapp_ml.serving.experiments import ExperimentDesk, document_of, read_spec
 from quikapp_ml.stores.registry.base import NewVersion
 from quikapp_ml.stores.registry.memory import MemoryRegistry
 from quikapp_ml.stores.state.experiments import ExperimentRecord
@@ -182,3 +183,46 @@ def test_a_text_of_another_version_is_passed_over(lab: Lab) -> None:
     lab.host.refresh()
     assert lab.host.running() == []
     assert document_of(ExperimentSpec.model_validate(record.spec)) == record.spec
+
+
+def test_who_had_a_variant_keeps_it_when_weights_of_a_sticky_one_are_changed(lab: Lab) -> None:
+    rows: dict[str, Had] = {}
+    host = ExperimentHost(lab.records, lab.registry, {}, office().workspace, 60.0, lambda _: rows)
+    variants = [CONTROL, {"name": "new", "weight": 0.5}]
+    lab.run(variants=variants, sticky=True)
+    host.refresh()
+
+    def exposures(units: range) -> dict[str, Exposure]:
+        choices = {f"u{at}": host.choose("rank", Asker(f"u{at}")).exposure for at in units}
+        return {unit: one for unit, one in choices.items() if one}
+
+    before = exposures(range(1_000))
+    rows.update({unit: Had(one.variant, one.propensity) for unit, one in before.items()})
+    spec = read_spec(lab.records.get("first").spec)
+    weighed = [{**CONTROL, "weight": 0.1}, {"name": "new", "weight": 0.9}]
+    lab.desk.change("first", read_spec({**document_of(spec), "variants": weighed}), "ann")
+    host.refresh()
+    after = exposures(range(2_000))
+    assert {unit: after[unit].variant for unit in before} == {unit: one.variant for unit, one in before.items()}
+    kept = [one for one in after.values() if one.assignment == "kept"]
+    assert {(one.variant, one.propensity) for one in kept} == {("control", 0.5)}
+    later = [one for unit, one in after.items() if unit not in before]
+    assert sum(one.variant == "new" for one in later) / len(later) == pytest.approx(0.9, abs=0.04)
+    assert {one.assignment for one in later} == {"hash"}
+    host.close()
+
+
+def test_while_the_ledger_does_not_say_who_had_what_the_old_weights_hold(lab: Lab) -> None:
+    def fails(_: ExperimentSpec) -> dict[str, Had]:
+        raise JobFailed("no engine")
+
+    host = ExperimentHost(lab.records, lab.registry, {}, office().workspace, 60.0, fails)
+    lab.run(variants=[CONTROL, {"name": "new", "weight": 0.5}], sticky=True)
+    host.refresh()
+    before = [host.choose("rank", Asker(str(at))) for at in range(50)]
+    weighed = [{**CONTROL, "weight": 1.0}, {"name": "new", "weight": 0.0}]
+    spec = read_spec(lab.records.get("first").spec)
+    lab.desk.change("first", read_spec({**document_of(spec), "variants": weighed}), "ann")
+    host.refresh()
+    assert [host.choose("rank", Asker(str(at))) for at in range(50)] == before
+    host.close()

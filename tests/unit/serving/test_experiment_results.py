@@ -127,6 +127,24 @@ def test_people_are_cut_by_what_is_known_of_them(lake: Lake, engine: Kept) -> No
     assert cut is not None and -0.05 < cut < 0.2
 
 
+def test_units_of_other_weights_are_remembered_but_not_compared(lake: Lake, engine: Kept) -> None:
+    weighed_at = START + timedelta(days=4)
+    later = [
+        {
+            "decision_id": f"again{n}", "kind": "rank", "decided_at": START + timedelta(days=12), "experiment": "trial",
+            "unit": f"u{n}", "variant": "new", "assignment": "kept", "propensity": 0.5,
+        }
+        for n in range(10)
+    ]  # fmt: skip
+    put(lake, DECISIONS.name, later)
+    reader = ExperimentReader(lake, lambda: engine, lambda: NOW)
+    given = trial(sticky=True, weighed_at=weighed_at)
+    assert sum(reader.results(given).arrivals.units.values()) == N_PEOPLE * 6 // 10
+    had = reader.had(given)
+    assert len(had) == N_PEOPLE
+    assert [had[f"u{n}"].variant for n in (0, 10, 20)] == ["control", "new", "control"]
+
+
 def test_a_metric_that_its_unit_cannot_have_is_refused_before_an_engine_starts(lake: Lake) -> None:
     def no_engine() -> Compute:
         raise AssertionError("it was started")

@@ -8,9 +8,10 @@ import pytest
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
 from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from quikapp_ml.models.ranking import ContentRanker
-from quikapp_ml.serving.experiments import ExperimentDesk, read_spec
+from quikapp_ml.serving.experiments import ExperimentDesk, document_of, read_spec, spec_of
 from quikapp_ml.stores.registry.base import NewVersion
 from quikapp_ml.stores.registry.memory import MemoryRegistry
+from quikapp_ml.stores.state.experiments import ExperimentRecord
 from quikapp_ml.stores.state.memory_experiments import MemoryExperimentRecords
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -152,3 +153,33 @@ def test_a_document_is_refused_field_by_field() -> None:
     }
     with pytest.raises(InvalidInput):
         read_spec(["no", "object"])
+
+
+def test_only_weights_of_a_sticky_one_may_be_changed_while_it_runs(desk: ExperimentDesk) -> None:
+    weighed = [{**VARIANTS[0], "weight": 0.2}, {**VARIANTS[1], "weight": 0.8}]
+    desk.create(spec(), "ann")
+    desk.start("first", "ann")
+    with pytest.raises(Conflict, match="variants cannot be changed"):
+        desk.change("first", spec(variants=weighed), "ann")
+    desk.stop("first", "ann")
+    desk.create(spec("other", sticky=True), "ann")
+    started = desk.start("other", "ann")
+    with pytest.raises(Conflict, match="variants cannot be changed"):
+        desk.change("other", spec("other", sticky=True, variants=[weighed[0], {"name": "new", "weight": 0.8}]), "ann")
+    with pytest.raises(Conflict, match="sticky cannot be changed"):
+        desk.change("other", spec("other"), "ann")
+    changed = desk.change("other", spec("other", sticky=True, variants=weighed), "ann")
+    since = spec_of(changed).weighed_at
+    assert since is not None and started.started_at is not None and since > started.started_at
+    again = desk.change("other", spec("other", sticky=True, variants=weighed, hypothesis="Another."), "ann")
+    assert spec_of(again).weighed_at == since
+    with pytest.raises(InvalidInput, match="weighed_at is written by the service"):
+        desk.create(spec("third", weighed_at=NOW), "ann")
+
+
+def test_a_text_of_an_older_version_can_still_be_changed(desk: ExperimentDesk, registry: MemoryRegistry) -> None:
+    records = MemoryExperimentRecords()
+    old = {field: value for field, value in document_of(spec()).items() if field not in ("sticky", "bandit")}
+    records.create(ExperimentRecord("first", old, "running", "ann", NOW, NOW), "ann")
+    desk = ExperimentDesk(records, registry, lambda: NOW)
+    assert spec_of(desk.change("first", spec(hypothesis="Another."), "ann")).hypothesis == "Another."
