@@ -96,14 +96,34 @@ def test_too_much_at_once_is_refused_with_a_time_to_come_back(client: Client, se
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
-def test_a_reading_whose_caller_left_is_answered_by_nothing(client: Client, service: FakeService) -> None:
-    class Left:
+def test_who_closes_the_connection_is_taken_out_of_the_queue(client: Client, service: FakeService) -> None:
+    body = b'{"messages":[{"id":"msg-1","content":"hello"}]}'
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+    left = threading.Event()
+
+    class Waiting:
         def read(self, question: SentimentQuestion, caller: Caller) -> Any:
+            while not caller.has_left:
+                left.wait(0.01)
+            left.set()
             raise CancelledError
 
-    service.sentiment = Left()  # type: ignore[assignment]
-    answer = client.post("/api/ml/sentiment", json={"messages": [{"id": "msg-1", "content": "hello"}]})
-    assert (answer.status_code, answer.content) == (CLIENT_LEFT, b"")
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def asked() -> Any:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        scope = {"type": "http", "method": "POST", "path": "/api/ml/sentiment", "headers": headers, "query_string": b""}
+        await client.app({**scope, "http_version": "1.1", "scheme": "http"}, receive, send)
+
+    service.sentiment = Waiting()  # type: ignore[assignment]
+    client.run(asked())
+    assert left.is_set()
+    assert sent[0]["status"] == CLIENT_LEFT
 
 
 def test_feedback(client: Client) -> None:
