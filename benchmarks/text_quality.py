@@ -5,6 +5,8 @@
 FILE (plain or .gz) has the columns `label` and `text`. Labels: spam/ham; offensive/anything else; negative, neutral,
 positive. With --url, texts are asked of the service as by people it has never seen (`dry_run`); without, the starter
 of the package answers, or the model in FOLDER. The last line is JSON.
+Thresholds: 0.5, and with --choose-on the one that is best on that other file of labelled texts (F1 for spam, else
+macro-F1), as an operator would set `thresholds` of a policy after a look at their own messages.
 FILE may also be a Slack export (.zip): its messages by people count as ordinary, to see how many would be flagged.
 """
 
@@ -91,11 +93,39 @@ def measure_two_classes(task: str, rows: Sequence[Labelled], scores: Scores) -> 
     guesses = (scores[:, 0] >= 0.5).astype(np.int64)
     return {
         **with_interval("average_precision", average_precision, targets, scores[:, 0]),
+        **with_interval("f1", f1, targets, guesses),
         **with_interval("macro_f1", macro_f1, targets, guesses),
         "recall": float(guesses[targets == 1].mean()) if targets.any() else 0.0,
         "false_positive_ratio": float(guesses[targets == 0].mean()) if not targets.all() else 0.0,
         "baseline_chance": float(targets.mean()),
         "baseline_majority_macro_f1": macro_f1(targets, np.full_like(targets, round(targets.mean()))),
+    }
+
+
+def f1(targets: NDArray[np.int64], guesses: NDArray[np.int64]) -> float:
+    """F1 of the class looked for."""
+    return 2 * float((targets * guesses).sum()) / max(float(targets.sum() + guesses.sum()), 1.0)
+
+
+def chosen_threshold(task: str, rows: Sequence[Labelled], scores: Scores) -> float:
+    """The threshold with the best F1 of spam, or macro-F1 of abuse."""
+    targets = np.array([row.label == task for row in rows], dtype=np.int64)
+    measure = f1 if task == "spam" else macro_f1
+    return max(
+        np.quantile(scores[:, 0], np.linspace(0, 1, 400)).tolist(),
+        key=lambda threshold: measure(targets, (scores[:, 0] >= threshold).astype(np.int64)),
+    )
+
+
+def measure_chosen(task: str, rows: Sequence[Labelled], scores: Scores, threshold: float) -> dict[str, float]:
+    """The same as at 0.5, at a threshold that was chosen elsewhere."""
+    targets = np.array([row.label == task for row in rows], dtype=np.int64)
+    guesses = (scores[:, 0] >= threshold).astype(np.int64)
+    return {
+        "chosen_threshold": threshold,
+        **with_interval("chosen_f1", f1, targets, guesses),
+        **with_interval("chosen_macro_f1", macro_f1, targets, guesses),
+        "chosen_false_positive_ratio": float(guesses[targets == 0].mean()) if not targets.all() else 0.0,
     }
 
 
@@ -122,6 +152,7 @@ def main() -> int:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--url", help="ask the service that runs there")
     source.add_argument("--model", type=Path, help="folder of a saved model")
+    parser.add_argument("--choose-on", type=Path, metavar="FILE.tsv", help="where a threshold is chosen")
     given = parser.parse_args()
     rows = ordinary_messages(given.file) if given.file.suffix == ".zip" else read_labelled(given.file)
     scores_of = by_service(given.task, given.url) if given.url else in_process(given.task, given.model)
@@ -130,6 +161,10 @@ def main() -> int:
     seconds = perf_counter() - started
     sentiment = given.task == "sentiment"
     measures = measure_sentiment(rows, scores) if sentiment else measure_two_classes(given.task, rows, scores)
+    if given.choose_on and not sentiment:
+        others = read_labelled(given.choose_on)
+        threshold = chosen_threshold(given.task, others, scores_of([row.text for row in others]))
+        measures |= measure_chosen(given.task, rows, scores, threshold)
     for name, value in measures.items():
         print(f"{name:32} {value:.4f}")
     print(f"{len(rows)} texts, {1000 * seconds / max(len(rows), 1):.3f} ms each", file=sys.stderr)

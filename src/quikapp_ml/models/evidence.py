@@ -21,8 +21,9 @@ _SAYS_OF_TRICK = {
     "short_link": "a link hides where it leads behind a shortener",
 }
 _SIGNAL_OF_KIND = {
-    "plain": "phrase", "word": "phrase", "link": "link", "email": "link", "mention": "mention", "broadcast": "mention",
-    "code": "code", "channel": "reference", "reference": "reference", "money": "money", "number": "number",
+    "plain": "phrase", "word": "phrase", "link": "link", "bare_link": "link", "email": "link",
+    "mention": "mention", "broadcast": "mention", "code": "code", "channel": "reference", "reference": "reference",
+    "money": "money", "number": "number",
     "shortcode": "emoji", "emoticon": "emoji", "exclamation": "punctuation", "ellipsis": "punctuation",
     **{signal: signal for signal in _SAYS_OF_TRICK},
 }  # fmt: skip

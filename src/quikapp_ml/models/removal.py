@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from quikapp_ml.entities.decisions import Span
 from quikapp_ml.models.hashing import scale_of
+from quikapp_ml.models.reading import is_bare
 from quikapp_ml.models.text import MIN_SHOUTED_LETTERS, WORDS, Tokens
 from quikapp_ml.models.word_weights import Weighed, WordWeights
 
@@ -58,7 +59,7 @@ class Removal:
     def total_without(self, gone: Sequence[int], weights: WordWeights) -> float | None:
         """The sum of all contributions without some tokens; None when words would be shouted, or joined, otherwise."""
         joints = self._joints(gone)
-        if joints is None:
+        if joints is None or self._leaves_links_alone(gone):
             return None
         words, model = self.weighed.words, self.model
         own, pairs = self.weighed.own[gone, model].tolist(), self.weighed.pairs[:, model]
@@ -66,6 +67,10 @@ class Removal:
         lost = math.fsum([*own, *pairs[parted].tolist()])
         won = math.fsum([weights.of_pair(words[left], words[right], model) for left, right in joints])
         return (self.total + won - lost) * scale_of(len(self.tokens) - len(gone), weights.hashing)
+
+    def _leaves_links_alone(self, gone: Sequence[int]) -> bool:
+        all_gone = frozenset(gone)
+        return is_bare({kind for place, kind in enumerate(self.tokens.kinds) if place not in all_gone})
 
     def _stands_alone(self, span: Span) -> bool:
         before = self.text[span.start - 1 : span.start]

@@ -2,7 +2,7 @@
 
 from quikapp_ml.models.reading.links import Link
 from quikapp_ml.models.reading.mapped import Mapped
-from quikapp_ml.models.reading.reader import TRICKS, Reading, read, reading_tokens
+from quikapp_ml.models.reading.reader import TRICKS, Reading, is_bare, read, reading_tokens
 from quikapp_ml.models.reading.spans import with_utf16
 
-__all__ = ["TRICKS", "Link", "Mapped", "Reading", "read", "reading_tokens", "with_utf16"]
+__all__ = ["TRICKS", "Link", "Mapped", "Reading", "is_bare", "read", "reading_tokens", "with_utf16"]

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from quikapp_ml.models.reading.characters import visible
@@ -15,6 +16,9 @@ _QUOTE = re.compile(r"^[ \t]{0,8}(?:>|&gt;)[^\n]*", re.MULTILINE)
 
 TRICKS = {"cloaked_link": "⟨cloaked⟩", "look_alike_link": "⟨look-alike⟩", "short_link": "⟨shortened⟩"}
 """Kinds of tokens that stand for a trick of a link, and the tokens."""
+
+BARE_LINK = "bare_link"
+_LINKS = frozenset({"link", BARE_LINK, *TRICKS})
 
 Place = tuple[int, int]
 
@@ -52,10 +56,18 @@ def reading_tokens(text: str) -> Tokens:
         places = [mapped.span(start, end) for start, end in zip(tokens.starts, tokens.ends, strict=True)]
         tokens.starts[:] = [start for start, _ in places]
         tokens.ends[:] = [end for _, end in places]
+    if is_bare(tokens.kinds):
+        _insert(tokens, BARE_LINK, "⟨bare⟩", tokens.starts[0], tokens.ends[0])
     for link in reversed(reading.links):
         for kind in _tricks(link):
-            _insert(tokens, kind, link)
+            _insert(tokens, kind, TRICKS[kind], link.start, link.end)
     return tokens
+
+
+def is_bare(kinds: Collection[str]) -> bool:
+    """Whether a text is links and nothing else: among colleagues an ordinary message, under a video an advertisement.
+    It is a token of its own, so that what is learnt of it is not learnt of links among words."""
+    return bool(kinds) and _LINKS.issuperset(kinds)
 
 
 def _tricks(link: Link) -> list[str]:
@@ -63,10 +75,10 @@ def _tricks(link: Link) -> list[str]:
     return [kind for kind, is_seen in seen.items() if is_seen]
 
 
-def _insert(tokens: Tokens, kind: str, link: Link) -> None:
-    place = bisect_left(tokens.starts, link.start)
-    tokens.texts.insert(place, TRICKS[kind])
+def _insert(tokens: Tokens, kind: str, text: str, start: int, end: int) -> None:
+    place = bisect_left(tokens.starts, start)
+    tokens.texts.insert(place, text)
     tokens.kinds.insert(place, kind)
-    tokens.starts.insert(place, link.start)
-    tokens.ends.insert(place, link.end)
+    tokens.starts.insert(place, start)
+    tokens.ends.insert(place, end)
     tokens.shouted.insert(place, False)

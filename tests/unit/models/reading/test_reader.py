@@ -1,9 +1,10 @@
 """A whole text, read."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quikapp_ml.models.reading import TRICKS, read, reading_tokens
+from quikapp_ml.models.reading import TRICKS, is_bare, read, reading_tokens
 from quikapp_ml.models.text import tokenise
 
 ODD = ["f r e e", "f\u200br", "&#102;", "fr33", "frее", "e\u0301", "𝓯", "<b></b>", "*", "<http://a.ru|b.com>",
@@ -62,3 +63,14 @@ def test_a_trick_is_a_token_at_its_link() -> None:
     tokens = reading_tokens("hi <http://evil.ru|google.com>")
     assert TRICKS["cloaked_link"] in tokens.texts
     assert tokens.starts[tokens.texts.index(TRICKS["cloaked_link"])] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [("https://a.example/x", True), ("http://a.example/ www.b.org", True), ("see www.b.org", False), ("", False)],
+)
+def test_links_and_nothing_else_are_a_token_of_their_own(text: str, bare: bool) -> None:
+    tokens = reading_tokens(text)
+    assert ("bare_link" in tokens.kinds) is bare
+    assert is_bare(tokens.kinds) is bare
+    assert tokens.starts == sorted(tokens.starts)
