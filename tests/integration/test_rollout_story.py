@@ -28,7 +28,7 @@ def story() -> Any:
 
 
 def test_a_worse_one_goes_back_and_a_better_one_becomes_champion(story: Any, tmp_path: Path) -> None:
-    (worse, better), ends = story.play(tmp_path, 250)
+    (worse, better), ends = story.play(tmp_path, 400)
     assert worse.stage == "rolled_back"
     assert worse.steps[-1].before in ("10", "50")
     assert "clicks" in worse.steps[-1].why

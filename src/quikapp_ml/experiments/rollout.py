@@ -21,6 +21,9 @@ from quikapp_ml.experiments.results import MISMATCH, ExperimentResults, Finding,
 GATE, SHADOW, PROMOTED, ROLLED_BACK = "gate", "shadow", "promoted", "rolled_back"
 ENDED = (PROMOTED, ROLLED_BACK)
 LATENCY, ERRORS = "latency-p95", "errors"
+LEAST_JUDGED = 50
+"""Units of the challenger below which a guardrail is not judged, or fewer where a step needs fewer: intervals are those
+of many units, and of a handful the luckiest or unluckiest decide."""
 LEAST_FALLBACKS = 3
 """One failed answer is no evidence of a broken model."""
 
@@ -116,7 +119,9 @@ def _harms(found: ExperimentResults, units: int, limits: Limits) -> Iterator[str
         if one.metric == LATENCY:
             if one.is_relative and one.low is not None and one.low > limits.at_most_slower:
                 yield f"95 % of its answers take {one.low:.0%} longer at least, {limits.at_most_slower:.0%} is allowed"
-        elif one.role == "guardrail" and one.finding is Finding.BROKEN:
+        elif (
+            one.role == "guardrail" and one.finding is Finding.BROKEN and units >= min(limits.least_units, LEAST_JUDGED)
+        ):
             yield one.sentence
 
 

@@ -110,6 +110,14 @@ def test_harm_is_harm_at_once(found: ExperimentResults, said: str) -> None:
     assert verdict("20", SHARES, evidence).stage == ROLLED_BACK
 
 
+def test_a_handful_of_units_breaks_no_guardrail() -> None:
+    broken = replace(FOUND, metrics=[replace(CLICKS, finding=Finding.BROKEN, sentence="Fewer.")])
+    few = replace(broken, arrivals=replace(ARRIVALS, units={"champion": 990, "challenger": 49}))
+    assert step_evidence(few, 25.0, 0.2, 0.5, LIMITS).harm == ""
+    assert step_evidence(few, 25.0, 0.2, 0.5, replace(LIMITS, least_units=20)).harm == "Fewer."
+    assert step_evidence(broken, 25.0, 0.2, 0.5, replace(LIMITS, least_units=1_000)).harm == "Fewer."
+
+
 def test_a_little_slower_and_two_failures_are_no_harm() -> None:
     slower = replace(CLICKS, metric="latency-p95", low=0.1, high=0.9, finding=Finding.BROKEN)
     found = replace(FOUND, metrics=[slower], arrivals=replace(ARRIVALS, fallbacks=2))
