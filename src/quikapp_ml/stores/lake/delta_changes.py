@@ -11,6 +11,8 @@ import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from quikapp_ml.stores.lake.delta_files import properties_of
+
 _ROWS_STAY = {
     "ADD COLUMN", "ADD CONSTRAINT", "DROP CONSTRAINT", "OPTIMIZE", "SET TBLPROPERTIES", "UPDATE TABLE METADATA",
     "VACUUM START", "VACUUM END",
@@ -42,7 +44,10 @@ def replace_rows(table: DeltaTable, column: str, values: Sequence[str | date], r
     among = ", ".join(map(literal, values))
     alone = CommitProperties(max_commit_retries=0)  # as in `overwrite`
     predicate = f'"{column}" IN ({among})'
-    deltalake.write_deltalake(table, rows, mode="overwrite", predicate=predicate, commit_properties=alone)
+    how = properties_of(rows)
+    deltalake.write_deltalake(
+        table, rows, mode="overwrite", predicate=predicate, commit_properties=alone, writer_properties=how
+    )
 
 
 def literal(value: str | date) -> str:

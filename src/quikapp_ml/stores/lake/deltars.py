@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import deltalake
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Field
 
@@ -28,6 +28,7 @@ from quikapp_ml.stores.lake.delta_declared import (
     first_properties,
     quoted,
 )
+from quikapp_ml.stores.lake.delta_files import properties_of
 from quikapp_ml.stores.lake.delta_folders import FIRST_COMMIT
 from quikapp_ml.stores.lake.delta_upkeep import delete_files, delete_older, kept_versions, size_of, trim_log
 from quikapp_ml.stores.lake.roots import open_root
@@ -108,7 +109,8 @@ class DeltaLake(Lake):
             alone = CommitProperties(max_commit_retries=0)
             fitted = fit_rows(rows, columns_of(table), name)
             with constraints_of(table, name, lambda: fitted):
-                deltalake.write_deltalake(table, fitted, mode="overwrite", commit_properties=alone)
+                files = properties_of(fitted)
+                write_deltalake(table, fitted, mode="overwrite", commit_properties=alone, writer_properties=files)
             return table.version()
 
         return self._again(name, overwrite_once)
@@ -297,18 +299,17 @@ class DeltaLake(Lake):
     def _append_once(self, name: str, rows: pa.Table, transaction: Transaction | None) -> int:
         table = self._open(name)
         fitted = fit_rows(rows, columns_of(table), name)
-        if transaction is None:
-            if rows.num_rows:
-                with constraints_of(table, name, lambda: fitted):
-                    deltalake.write_deltalake(table, fitted, mode="append")
+        commit = None
+        if transaction is not None:
+            last = table.transaction_version(transaction.writer)
+            if last is not None and transaction.number <= last:
+                return table.version()
+            commit = CommitProperties(app_transactions=[deltalake.Transaction(transaction.writer, transaction.number)])
+        elif not rows.num_rows:
             return table.version()
-        last = table.transaction_version(transaction.writer)
-        if last is not None and transaction.number <= last:
-            return table.version()
-        mark = deltalake.Transaction(transaction.writer, transaction.number)
-        properties = CommitProperties(app_transactions=[mark])
         with constraints_of(table, name, lambda: fitted):
-            deltalake.write_deltalake(table, fitted, mode="append", commit_properties=properties)
+            files = properties_of(fitted)
+            write_deltalake(table, fitted, mode="append", commit_properties=commit, writer_properties=files)
         return table.version()
 
     def _merge_once(self, name: str, rows: pa.Table, keys: Sequence[str]) -> int:
