@@ -43,6 +43,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     }  # fmt: skip
     service = open_service(Settings.from_environment(given))
     service.start()
+    service.experiment_guard.close()  # it would teach by itself
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     deliver(generate(SampleConfig(users=120, days=1, until=midnight)), intake_sink(service.intake))
     yield service

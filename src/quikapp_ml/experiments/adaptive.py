@@ -19,7 +19,11 @@ def choose(probabilities: Sequence[float], place: float) -> int:
     """The arm at a place in [0, 1): a random number, or the position of a unit, which then keeps its arm."""
     if not 0.0 <= place < 1.0:
         raise refused("place", "out_of_range", place, "a number of at least 0 and below 1")
-    return min(bisect_right(list(accumulate(probabilities)), place), len(probabilities) - 1)
+    return _at(list(accumulate(probabilities)), place)
+
+
+def _at(bounds: Sequence[float], place: float) -> int:
+    return min(bisect_right(bounds, place), len(bounds) - 1)
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,21 @@ class AdaptiveSplit:
         ordered = [self.shares[name] for name in names]
         if min(ordered) <= 0 or abs(fsum(ordered) - 1) > WEIGHTS_TOLERANCE:
             raise refused("shares", "weights_sum", ordered, "shares above 0 that sum to 1")
-        object.__setattr__(self, "_ordered", ordered)
+        object.__setattr__(self, "_bounds", list(accumulate(ordered)))
+        object.__setattr__(self, "_part_salt", f"{self.even.salt}-part")
         answers = [Assignment(name, Why.BANDIT, self.shares[name]) for name in names]
         object.__setattr__(self, "_answers", answers)
 
-    _ordered: Sequence[float] = field(init=False, repr=False, compare=False)
+    _part_salt: str = field(init=False, repr=False, compare=False)
+    _bounds: Sequence[float] = field(init=False, repr=False, compare=False)
     _answers: Sequence[Assignment] = field(init=False, repr=False, compare=False)
 
     def assign(self, unit: str) -> Assignment:
         """The variant of a unit; testers, the holdout and the layer come first, as in any split."""
-        given, salt = self.even.assign(unit), self.even.salt
-        if given.why is not Why.HASH or position(f"{salt}-even", unit) < self.even_share:
+        given = self.even.assign(unit)
+        if given.why is not Why.HASH:
             return given
-        return self._answers[choose(self._ordered, position(f"{salt}-learnt", unit))]
+        place = position(self._part_salt, unit)
+        if place < self.even_share:
+            return given
+        return self._answers[_at(self._bounds, (place - self.even_share) / (1 - self.even_share))]

@@ -44,6 +44,7 @@ def report(spec: ExperimentSpec, results: ExperimentResults) -> str:
         _metrics("Guardrails", "These must not get worse. The dashed red line is how much worse each may get.",
                  by_role["guardrail"]),
         _metrics("Other metrics", "They explain; they do not decide.", by_role["secondary"] + by_role["watched"]),
+        _learnt(spec),
         _assignment(spec, results.arrivals),
         _segments(results.segments),
         f"<section><h2>How to read this page</h2>{_HOW_TO_READ}</section>",
@@ -167,6 +168,24 @@ def _assignment(spec: ExperimentSpec, found: Arrivals) -> str:
         )
     legend = f"<p><small>{keys}. Dashed: what was promised.</small></p>"
     return f"<section><h2>Who was let in</h2><p>{escape(found.sentence)}</p>{plot}{legend}{notes}</section>"
+
+
+def _learnt(spec: ExperimentSpec) -> str:
+    """Of a bandit, what it knows: these units are not in the other numbers of the page."""
+    if spec.bandit is None or spec.learnt is None:
+        return ""
+    rows = "".join(
+        f'<tr><td>{escape(arm.variant)}</td><td class="n">{arm.successes:,.1f}</td>'
+        f'<td class="n">{arm.successes + arm.failures:,.0f}</td><td class="n">{arm.propensity:.0%}</td></tr>'
+        for arm in spec.learnt.arms
+    )
+    heads = '<th>variant</th><th class="n">rewarded</th><th class="n">of</th><th class="n">share now</th>'
+    told = (
+        f"{1 - spec.bandit.even_share:.0%} of the {spec.unit}s follow what is learnt of {escape(spec.metrics[0].name)}"
+        ": the likelier a variant is the best, the more of them it gets. They are in no other number of this page, "
+        f"which compares the even part alone. As of answers until {_moment(spec.learnt.until)}."
+    )
+    return f"<section><h2>What was learnt</h2><p>{told}</p><table><tr>{heads}</tr>{rows}</table></section>"
 
 
 def _segments(found: Sequence[Segmentation]) -> str:

@@ -78,3 +78,16 @@ def test_what_is_not_known_is_said() -> None:
     assert first_box(page(counted([5, 5]))) == "new: not clear yet"
     assert first_box(page(counted([0, 0]))) == "new: nothing to tell yet"
     assert first_box(page(counted([5, 5]), trial=spec(smallest_effect=0.9))) == "new: no difference that matters"
+
+
+def test_a_bandit_says_what_it_has_learnt_and_that_the_rest_is_of_the_even_part() -> None:
+    arm = {"variant": "control", "successes": 10.0, "failures": 90.0, "propensity": 0.1}
+    arms = [arm, {**arm, "variant": "new", "successes": 20.5, "failures": 79.5, "propensity": 0.9}]
+    learnt = {"number": 3, "until": "2026-11-24T08:00:00Z", "arms": arms}
+    reads = {"name": "reads", "of": "read", "source": "feedback"}
+    trial = spec(metrics=[reads], bandit={"even_share": 0.3}, learnt=learnt)
+    told = page(counted([1.0, 1.0]), trial=trial)
+    assert "70% of the users follow what is learnt of reads" in told
+    assert '<td>new</td><td class="n">20.5</td><td class="n">100</td><td class="n">90%</td>' in told
+    assert "until 24 Nov 2026, 08:00 UTC" in told
+    assert "What was learnt" not in page(counted([1.0, 1.0]))
