@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 
@@ -28,8 +29,8 @@ from quikapp_ml.api.routes import (
     rank,
     recommendations,
     review,
-    sentiment,
     rollouts,
+    sentiment,
     spam,
 )
 from quikapp_ml.api.schemas import component_schemas
@@ -58,8 +59,8 @@ ROUTERS = (
     policies.router,
     review.router,
     experiments.router,
-    health.router,
     rollouts.router,
+    health.router,
     metrics.router,
     sharing.router,
     mlflow_ui.router,
@@ -72,6 +73,10 @@ TAGS = [
     {"name": "experiments", "description": "Models, policies and parameters tried against each other."},
     {"name": "health", "description": "How the service is."},
 ]
+
+
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""Of FastAPI's own: the numbers are in /metrics, and looking for others costs each answer."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -110,6 +115,7 @@ def build_app(open_service: Callable[[], Service]) -> FastAPI:
             Middleware(AccessGuard, refuse=not_admitted),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.telemetry = telemetry
     for router in ROUTERS:

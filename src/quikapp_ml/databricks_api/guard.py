@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -69,6 +70,9 @@ AUDITED: Mapping[str, str] = {
     MLFLOW_PAGES: "mlflowExperiment",
 }
 """Name of the service in the audit table, by the beginning of the path."""
+
+_PATHS = 1024
+"""So many paths are remembered with what was looked up for them: the same few are asked again and again."""
 
 _FORWARDING = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -150,7 +154,7 @@ def _admitted(scope: Scope, access: AccessGate, trusts_loopback: bool) -> Caller
     if not token:
         raise _unauthenticated("a token is needed: Authorization: Bearer …; make one with: quikapp-ml tokens create")
     caller = _holder(access, token, scope)
-    needed = _longest_match(SCOPE_OF, path) if is_workspace else OWN_SCOPE
+    needed = _scope_needed(path) if is_workspace else OWN_SCOPE
     if not caller.may_use(needed):
         raise Refusal(403, "PERMISSION_DENIED", f"this token does not have the scope {needed!r}", {})
     return caller
@@ -203,6 +207,12 @@ def _longest_match(table: Mapping[str, str], path: str) -> str:
     return table.get(found, "")
 
 
+@lru_cache(_PATHS)
+def _scope_needed(path: str) -> str:
+    return _longest_match(SCOPE_OF, path)
+
+
+@lru_cache(_PATHS)
 def _audited(path: str) -> str:
     return _longest_match(AUDITED, path)
 
