@@ -98,19 +98,28 @@ def feature_columns(names: Sequence[str], columns: Mapping[str, Sequence[Any]], 
 
     Raises InvalidInput on values that are not finite numbers, naming the column.
     """
-    features = np.zeros((n_rows, len(names)))
-    for index, name in enumerate(names):
-        if name not in columns:
-            continue
-        try:
-            values = np.asarray(columns[name], dtype=float)
-        except (TypeError, ValueError):
-            raise InvalidInput(f"column {name!r} must hold numbers") from None
-        if values.shape != (n_rows,):
-            raise InvalidInput(f"column {name!r} must hold {n_rows} numbers")
-        features[:, index] = values
+    absent = [0.0] * n_rows
+    try:
+        turned = np.array([columns.get(name, absent) for name in names], dtype=float)  # at once: by far the quickest
+    except (TypeError, ValueError):
+        raise InvalidInput(_unfit_column(names, columns, n_rows)) from None
+    if turned.shape != (len(names), n_rows):
+        raise InvalidInput(_unfit_column(names, columns, n_rows))
+    features = np.ascontiguousarray(turned.T)  # rows are summed up in the order in which they lie
     is_finite = np.isfinite(features)
     if not is_finite.all():
         name = names[int((~is_finite).any(axis=0).argmax())]
         raise InvalidInput(f"column {name!r} must hold {n_rows} finite numbers")
     return features
+
+
+def _unfit_column(names: Sequence[str], columns: Mapping[str, Sequence[Any]], n_rows: int) -> str:
+    """Which of the columns is no column of so many numbers."""
+    for name in filter(columns.__contains__, names):
+        try:
+            values = np.asarray(columns[name], dtype=float)
+        except (TypeError, ValueError):
+            return f"column {name!r} must hold numbers"
+        if values.shape != (n_rows,):
+            break
+    return f"column {name!r} must hold {n_rows} numbers"
