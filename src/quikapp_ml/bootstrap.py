@@ -27,7 +27,9 @@ from quikapp_ml.serving.batcher import Batcher
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
+from quikapp_ml.serving.channel_mood import ChannelMoods
 from quikapp_ml.serving.decisions import DecisionLedger
+from quikapp_ml.serving.endpoint_traffic import EndpointTraffic
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiment_guard import ExperimentGuard
 from quikapp_ml.serving.experiment_host import ExperimentHost
@@ -199,6 +201,7 @@ class Service:
         self.batcher = Batcher()
         self._closing.callback(self.batcher.close)
         self.sentiment = SentimentService(models, self.ledger, time.time, self.batcher)
+        self.channel_moods = ChannelMoods(self.lake, self.workspace, self.sentiment, lambda: datetime.now(UTC))
         self.online_features = OnlineFeatureService(self.features, self.online, self.registry, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
 
@@ -240,9 +243,10 @@ class Service:
         def now() -> datetime:
             return datetime.now(UTC)
 
-        self.rollouts = RolloutDesk(self.state.rollouts, self.experiment_desk, self.registry, now)
+        traffic = self._traffic = EndpointTraffic(self.endpoints)
+        self.rollouts = RolloutDesk(self.state.rollouts, self.experiment_desk, self.registry, now, traffic)
         aliases = RecordedAliases(self.registry, self.lake, now)
-        world = RolloutWorld(self.experiment_desk, aliases, self.lake, self._follow_answers)
+        world = RolloutWorld(self.experiment_desk, aliases, self.lake, self._follow_answers, traffic)
         self.rollout_guard = RolloutGuard(self.rollouts, world, self.shadows, lambda: self.rollout_evidence)
 
     def _follow_answers(self) -> None:
@@ -256,7 +260,7 @@ class Service:
         module = import_module("quikapp_ml.serving.rollout_evidence")
         evidence: RolloutEvidence = module.RolloutEvidence(
             self.lake, self.registry, self.versions, self.shadows, self.experiment_desk,
-            self.experiment_reader.guarded, lambda: datetime.now(UTC),
+            self.experiment_reader.guarded, lambda: datetime.now(UTC), self._traffic,
         )  # fmt: skip
         return evidence
 

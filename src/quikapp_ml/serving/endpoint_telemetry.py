@@ -37,6 +37,8 @@ class EntityTelemetry:
         """One list a second in which something came: the second, all requests, refused, failed."""
         self._buckets = {name: [0] * (len(BUCKETS_MS) + 1) for name in HISTOGRAMS}
         self._sums = dict.fromkeys(HISTOGRAMS, 0.0)
+        self.failed = 0
+        """Requests that failed since the service started."""
 
     def observe(self, status: int, request_ms: float, model_ms: float, queue_ms: float) -> None:
         """Count one request."""
@@ -49,6 +51,7 @@ class EntityTelemetry:
             slot[1] += 1
             slot[2] += 400 <= status < 500
             slot[3] += status >= 500
+            self.failed += status >= 500
             for name, value in zip(HISTOGRAMS, (request_ms, model_ms, queue_ms), strict=True):
                 self._buckets[name][bisect_left(BUCKETS_MS, value)] += 1
                 self._sums[name] += value

@@ -1,6 +1,6 @@
 """What is known of a challenger at its stage: by the ledger, in the shadow, by the experiment of its step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,8 +36,8 @@ LISTS = {"rank": "items", "recommendations": "recommendations"}
 class ReadsTraffic(Protocol):
     """What endpoints count of the versions that they serve."""
 
-    def evidence(self, record: RolloutRecord, limits: Limits, hours: float) -> Evidence:
-        """What the entities of an endpoint have done since the stage began."""
+    def evidence(self, record: RolloutRecord, limits: Limits, hours: float) -> tuple[Evidence, Mapping[str, Any]]:
+        """What the entities of an endpoint have done since the stage began, and the counts to be kept."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RolloutEvidence:
     clock: Callable[[], datetime]
     traffic: ReadsTraffic | None = None
 
-    def of(self, record: RolloutRecord) -> tuple[Evidence, dict[str, Any]]:
+    def of(self, record: RolloutRecord) -> tuple[Evidence, Mapping[str, Any]]:
         """What is known, and what of it has to be kept in the record."""
         spec = read_rollout(record.spec)
         if spec.endpoint is None and (moved := self._champion_moved(record)):
@@ -66,7 +66,9 @@ class RolloutEvidence:
         rules = spec.steps
         limits = Limits(rules.least_units, rules.least_hours, rules.at_most_errors, rules.at_most_slower)
         if spec.endpoint is not None:
-            return (self.traffic.evidence(record, limits, hours) if self.traffic else Evidence(unclear="waits")), {}
+            if self.traffic is None:
+                return Evidence(unclear="endpoints are moved by the service alone"), {}
+            return self.traffic.evidence(record, limits, hours)
         found = self.read(spec_of(self.experiments.get(step_name(record.name, record.stage))))
         following = share_of(next_stage(spec, record.stage))
         return step_evidence(found, hours, share_of(record.stage), following, limits), {}

@@ -49,8 +49,8 @@ class Aliases(Protocol):
 class Traffic(Protocol):
     """Serving endpoints whose traffic is moved."""
 
-    def move(self, endpoint: str, champion: int, challenger: int, percent: int, by: str) -> None:
-        """Let the challenger have so many percent, unless it has. Raises Conflict while it is being changed."""
+    def move(self, endpoint: str, champion: int, challenger: int, percent: int, by: str) -> bool:
+        """Let the challenger have so many percent, and say whether it has."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,7 @@ class RolloutWorld:
         if self.traffic is None:
             return False
         percent = round(100 * share_of(record.stage))
-        self.traffic.move(endpoint, record.champion, spec.version, percent, made_by(record.name))
-        return True
+        return self.traffic.move(endpoint, record.champion, spec.version, percent, made_by(record.name))
 
 
 def step_experiment(spec: RolloutSpec, stage: str) -> ExperimentSpec:
