@@ -15,6 +15,8 @@ from quikapp_ml.bootstrap import Service, open_service
 from quikapp_ml.importers.delivery import deliver, intake_sink
 from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.serving.experiments import division_of, read_spec
+from quikapp_ml.serving.ledger_archive import DecisionArchive
+from quikapp_ml.serving.replay import Outcome, Replayer
 from quikapp_ml.settings import Settings
 from support.server import Server
 
@@ -62,6 +64,12 @@ def asked(client: httpx.Client, people: list[str]) -> dict[str, dict[str, Any]]:
     return {person: client.get(f"/api/ml/decisions/{decision}").json() for person, decision in told.items()}
 
 
+def settled(service: Service) -> None:
+    ends = time.monotonic() + 30
+    while service.spool.pending_bytes and time.monotonic() < ends:
+        time.sleep(0.1)
+
+
 def test_it_learns_and_every_answer_has_its_true_propensity(service: Service) -> None:
     people = sorted(service.workspace.people)[:100]
     with Server(create_app(service)).running() as port:
@@ -70,14 +78,16 @@ def test_it_learns_and_every_answer_has_its_true_propensity(service: Service) ->
         client.post(f"{ONE}/start")
         before = asked(client, people)
         time.sleep(5.1)
-        ends = time.monotonic() + 30
-        while service.spool.pending_bytes and time.monotonic() < ends:
-            time.sleep(0.1)
+        settled(service)
         assert service.bandits.teach() == ["lists"]
         after = asked(client, people)
+        settled(service)
         changes = client.get(f"{ONE}/history").json()["changes"]
         results = client.get(f"{ONE}/results").json()
         client.close()
+    replayer = Replayer(service.versions)
+    replayed = [replayer.replay(row) for row in DecisionArchive(service.lake).sample(1000, seed=1)]
+    assert (len(replayed), {each.outcome for each in replayed}) == (2 * len(people), {Outcome.EQUAL})
     arms = {arm["variant"]: arm for arm in changes[2]["after"]["spec"]["learnt"]["arms"]}
     assert (changes[2]["action"], changes[2]["by"]) == ("learn", "bandit")
     assert sum(arm["successes"] + arm["failures"] for arm in arms.values()) == len(people)
