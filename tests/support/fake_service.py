@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, cast
@@ -51,6 +51,7 @@ from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
+from quikapp_ml.serving.channel_mood import ChannelMood, DayMood
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiment_results import ExperimentReader
 from quikapp_ml.serving.feedback import ReviewResolved
@@ -140,6 +141,11 @@ class FakeAnswers:
         evidence = (Evidence("word", 1.5, "an offer", (Span(23, 28),)),)
         model = ModelRef("spam-classifier", "2.4.0")
         return SpamAnswer("decision-3", False, 0.2, "allow", {"insult": 0.0}, evidence, -2.9, -1.4, model)
+
+    def of(self, channel_id: str, user_id: str, n_days: int) -> ChannelMood:
+        mean: dict[Any, float] = {"negative": 0.12, "neutral": 0.55, "positive": 0.33}
+        days = (DayMood(date(2026, 11, 19), 7, 56, mean),)
+        return ChannelMood(channel_id, days, 2, 5, ModelRef("sentiment-bert", "2.0.0"), False)
 
     def read(self, question: SentimentQuestion, caller: Caller | None = None) -> SentimentAnswer:
         self._note(question)
@@ -301,7 +307,9 @@ class FakeService:
         self.settings = settings
         self.intake = FakeIntake()
         self.answers = FakeAnswers()
-        self.feedback = self.recommendations = self.ranking = self.spam = self.sentiment = self.answers
+        self.feedback = self.recommendations = self.ranking = self.spam = self.sentiment = self.channel_moods = (
+            self.answers
+        )
         self.batcher, self.models = Batcher(), FakeModels()
         self.spool, self.lake_writer = FakeSpool(), FakeLakeWriter()
         self.ledger, self.decisions = FakeLedger(), FakeDecisions()

@@ -26,6 +26,7 @@ from quikapp_ml.serving.access import AccessGate
 from quikapp_ml.serving.audit import AuditTrail
 from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.catalog.unity import UnityCatalog
+from quikapp_ml.serving.channel_mood import ChannelMood
 from quikapp_ml.serving.endpoints import EndpointHost
 from quikapp_ml.serving.experiments import ExperimentDesk
 from quikapp_ml.serving.feedback import ReviewResolved
@@ -85,6 +86,13 @@ class SentimentReader(Protocol):
 
     def read(self, question: SentimentQuestion, caller: Caller | None = None) -> SentimentAnswer:
         """Answer one question."""
+
+
+class ChannelMoodReader(Protocol):
+    """Tells how channels sounded; reads stores."""
+
+    def of(self, channel_id: str, user_id: str, n_days: int) -> ChannelMood:
+        """The last whole days."""
 
 
 class LoadedModel(Protocol):
@@ -208,6 +216,8 @@ class Service(Protocol):
     def sentiment(self) -> SentimentReader: ...  # noqa: D102
     @property
     def batcher(self) -> Batcher: ...  # noqa: D102
+    @property
+    def channel_moods(self) -> "ChannelMoodReader": ...  # noqa: D102
     @property
     def online_features(self) -> OnlineFeatureService: ...  # noqa: D102
     @property

@@ -20,6 +20,7 @@ from quikapp_ml.entities.questions import (
 )
 from quikapp_ml.entities.reviews import ReviewResolution
 from quikapp_ml.entities.spam_policy import SpamPolicyChange, SpamPolicyFields
+from quikapp_ml.serving.channel_mood import ChannelMood
 from quikapp_ml.serving.feedback import ReviewResolved
 from quikapp_ml.serving.health import HealthReport
 from quikapp_ml.serving.ledger_view import DecisionExplained
@@ -173,6 +174,7 @@ OPERATIONS: dict[str, Operation] = {
         },
         _POST_ERRORS,
     ),
+    "channel_mood": Operation("How a channel sounded", "ChannelMood", errors=(403, 422, 503)),
     "online_features": Operation(
         "Read feature values",
         "FeaturesAnswer",
@@ -288,6 +290,7 @@ def component_schemas() -> dict[str, Any]:
         RankAnswer,
         SpamAnswer,
         SentimentAnswer,
+        ChannelMood,
         Receipt,
         FeaturesAnswer,
         Catalogue,

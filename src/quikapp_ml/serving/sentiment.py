@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from quikapp_ml.entities.decisions import (
@@ -20,7 +21,7 @@ from quikapp_ml.models.text import tokenise
 from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.experiment_host import Asker
-from quikapp_ml.serving.scoring import answered_by
+from quikapp_ml.serving.scoring import answered_by, loaded_model, or_rules
 from quikapp_ml.serving.trying import Models, scored, tried_model
 
 EMPTY = "empty_content"
@@ -92,6 +93,14 @@ class SentimentService:
             )
         )
         return answer
+
+    def moods(self, contents: Sequence[str]) -> tuple[list[list[float]], ModelRef, bool]:
+        """Scores of texts that nobody asked for one by one: no decision is written down. Raises Overloaded."""
+        loaded, model = loaded_model(self._models, SentimentClassifier)
+        by_model = None if model is None else partial(self._scores, model, contents, None)
+        with self._batcher.admitted(sum(2 + len(content) // _LETTERS_A_TOKEN for content in contents)):
+            scores, is_degraded = or_rules(by_model, lambda: [scores_by_rules(content) for content in contents])
+        return scores, answered_by(SentimentClassifier, loaded, is_degraded).ref, is_degraded
 
     def _scores(self, model: SentimentClassifier, contents: Sequence[str], caller: Caller | None) -> list[list[float]]:
         reads = model.reads

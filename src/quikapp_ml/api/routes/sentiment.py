@@ -1,9 +1,10 @@
-"""How do these messages sound: `POST /api/ml/sentiment`."""
+"""How do these messages sound: `POST /api/ml/sentiment`, and channels, by day: `GET …/channels/{channel_id}`."""
 
 import asyncio
 from concurrent.futures import CancelledError
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from quikapp_ml.api.schemas import documented
 from quikapp_ml.api.telemetry import note_degraded
 from quikapp_ml.entities.questions import SentimentQuestion
 from quikapp_ml.serving.batcher import Caller
+from quikapp_ml.serving.channel_mood import MAX_DAYS
 
 CLIENT_LEFT = 499
 """Status in the numbers of requests whose client did not wait; nobody reads the answer."""
@@ -44,6 +46,16 @@ async def read_sentiment(request: Request) -> Response:
         leaving.cancel()
     note_degraded(request, answer.degraded)
     return JsonAnswer(answer)
+
+
+@router.get("/api/ml/sentiment/channels/{channel_id}", **documented("channel_mood"))
+async def channel_mood(
+    request: Request, channel_id: str, user_id: str, days: Annotated[int, Query(ge=1, le=MAX_DAYS)] = 7
+) -> Response:
+    """How a channel sounded on its last whole days, for somebody who may look into it; never of fewer than 5 people."""
+    mood = await run_in_threadpool(service_of(request).channel_moods.of, channel_id, user_id, days)
+    note_degraded(request, mood.degraded)
+    return JsonAnswer(mood)
 
 
 async def _leaves(request: Request) -> None:

@@ -126,6 +126,14 @@ def test_who_closes_the_connection_is_taken_out_of_the_queue(client: Client, ser
     assert sent[0]["status"] == CLIENT_LEFT
 
 
+def test_the_mood_of_a_channel(client: Client) -> None:
+    answer = client.get("/api/ml/sentiment/channels/channel-456", params={"user_id": "user-123"})
+    assert answer.status_code == 200
+    assert answer.json()["days"][0]["day"] == "2026-11-19"
+    assert client.get("/api/ml/sentiment/channels/channel-456").status_code == 422
+    assert client.get("/api/ml/sentiment/channels/c", params={"user_id": "u", "days": 32}).status_code == 422
+
+
 def test_feedback(client: Client) -> None:
     answer = client.post(
         "/api/ml/feedback", json={"decision_id": "decision-1", "action": "join", "item_id": "channel-1"}
