@@ -59,12 +59,12 @@ class People:
 
     def round(self) -> None:
         """Everybody asks once, in an order of chance."""
-        for name in self.rng.sample(self.names, len(self.names)):
-            self._ask(name)
+        clicks = [click for name in self.rng.sample(self.names, len(self.names)) for click in self._ask(name)]
+        asyncio.run(self._send(clicks))
         self.service.spool.sync()
         self.service.lake_writer.flush()
 
-    def _ask(self, name: str) -> None:
+    def _ask(self, name: str) -> list[Feedback]:
         now = datetime.now(UTC)
         ages = [self.rng.uniform(0, 48) for _ in range(N_ITEMS)]
         items = [
@@ -72,13 +72,16 @@ class People:
             for at, age in enumerate(ages)
         ]
         answer = self.service.ranking.rank(RankQuestion(user_id=name, query=self.rng.choice(WORDS), items=items))
-        for item in answer.items:
-            likes = 0.9 if ages[int(item.item_id[1:])] < 12 else 0.1
-            if self.rng.random() < likes / item.rank:
-                feedback = Feedback(
-                    decision_id=answer.decision_id, action="click", user_id=name, item_id=item.item_id
-                )  # fmt: skip
-                asyncio.run(self.service.feedback.accept(feedback, datetime.now(UTC)))
+        likes = {item.item_id: 0.9 if age < 12 else 0.1 for item, age in zip(items, ages, strict=True)}
+        return [
+            Feedback(decision_id=answer.decision_id, action="click", user_id=name, item_id=item.item_id)
+            for item in answer.items
+            if self.rng.random() < likes[item.item_id] / item.rank
+        ]
+
+    async def _send(self, clicks: Sequence[Feedback]) -> None:
+        now = datetime.now(UTC)
+        await asyncio.gather(*(self.service.feedback.accept(click, now) for click in clicks))
 
 
 def register(service: Service, folder: Path, weights: Mapping[str, float]) -> int:
