@@ -8,6 +8,7 @@ happened in channels that the asker never was in, nor what others did in those t
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +17,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from quikapp_ml.entities.events import Event
 from quikapp_ml.entities.questions import RankItem, RankQuestion, RecommendationQuestion
 from quikapp_ml.models.ranking import ContentRanker
 from quikapp_ml.models.recommendation import RecommendationModel
+from quikapp_ml.serving.policy import ListPolicy
 from support.chats import Chat, ranker, recommender
 
 HISTORIES = int(os.environ.get("PRIVACY_HISTORIES", "30"))
@@ -179,8 +182,8 @@ class PrivacyMachine(RuleBasedStateMachine):
     @invariant()
     def only_what_may_be_seen_is_recommended(self) -> None:
         book, asker = self.book, self.asker
-        answer = recommender(self.chat, MODEL)[0].recommend(question(asker))
-        for item in answer.recommendations:
+        listed = recommender(self.chat, MODEL, POLICY)[0].recommend(question(asker, limit=5)).recommendations
+        for item in (*recommender(self.chat, MODEL)[0].recommend(question(asker)).recommendations, *listed):
             if item.item_type == "channel":
                 assert book.may_join(asker, item.item_id), item
             elif item.item_type == "user":
@@ -203,31 +206,29 @@ class PrivacyMachine(RuleBasedStateMachine):
 
     @invariant()
     def hidden_things_change_no_byte(self) -> None:
-        book, asker = self.book, self.asker
-        used = {event.channel_id for event in self.chat.log if event.user_id == asker and hasattr(event, "channel_id")}
-        hidden = {one for one in CHANNELS if not book.may_see(asker, one) and one not in used}
-        if not hidden:
-            return
-        other = Chat()
-        for event in self.chat.log:
-            if getattr(event, "channel_id", None) not in hidden:
-                other.apply(event)
-        other.time = self.chat.time
-        assert self.answers(self.chat) == self.answers(other)
-
-    @invariant()
-    def what_others_do_out_of_sight_changes_no_byte(self) -> None:
-        book, asker = self.book, self.asker
         self.note_what_is_seen()
-        other = Chat()
-        for at, event in enumerate(self.chat.log):
-            channel_id = str(getattr(event, "channel_id", ""))
-            is_out_of_sight = channel_id in CHANNELS and not book.may_see(asker, channel_id)
-            if not is_out_of_sight or at < self.lost_at.get((asker, channel_id), 0):
+        logs = {tuple(log) for log in (self.without_hidden_channels(), self.without_what_is_out_of_sight())}
+        for log in logs - {tuple(self.chat.log)}:
+            other = Chat()
+            for event in log:
                 other.apply(event)
-        if len(other.log) < len(self.chat.log):
             other.time = self.chat.time
             assert self.answers(self.chat) == self.answers(other)
+
+    def without_hidden_channels(self) -> Iterator[Event]:
+        """All but what happened in channels that the asker may not see and never did anything in."""
+        asker = self.asker
+        used = {event.channel_id for event in self.chat.log if event.user_id == asker and hasattr(event, "channel_id")}
+        hidden = {one for one in CHANNELS if not self.book.may_see(asker, one) and one not in used}
+        return (event for event in self.chat.log if getattr(event, "channel_id", None) not in hidden)
+
+    def without_what_is_out_of_sight(self) -> Iterator[Event]:
+        """All but what happened since the asker last saw, or did something in, channels that they may not see now."""
+        for at, event in enumerate(self.chat.log):
+            channel_id = str(getattr(event, "channel_id", ""))
+            is_hidden = channel_id in CHANNELS and not self.book.may_see(self.asker, channel_id)
+            if not is_hidden or at < self.lost_at.get((self.asker, channel_id), 0):
+                yield event
 
     def note_what_is_seen(self) -> None:
         n_events, newest = len(self.chat.log), self.chat.log[-1]
@@ -252,16 +253,19 @@ class PrivacyMachine(RuleBasedStateMachine):
 
 MODEL = RecommendationModel.prior()
 RANKER = ContentRanker.prior()
+POLICY = ListPolicy(diversity=0.5, most_of_a_source=0.5, explore=1.0, promoted=("c2", "c3"))
+"""All that a policy can do at once."""
 
 
-def question(user_id: str) -> RecommendationQuestion:
-    return RecommendationQuestion(user_id=user_id, limit=100, explain=True, context={"channel_id": "c1"})
+def question(user_id: str, limit: int = 100) -> RecommendationQuestion:
+    return RecommendationQuestion(user_id=user_id, limit=limit, explain=True, context={"channel_id": "c1"})
 
 
 def answers(chat: Chat, user_id: str, *lists: list[RankItem]) -> list[bytes]:
     given: list[Any] = [
         recommender(chat, MODEL)[0].recommend(question(user_id)),
         recommender(chat, None)[0].recommend(question(user_id)),
+        recommender(chat, MODEL, POLICY)[0].recommend(question(user_id, limit=5)),
     ]
     for items in filter(None, lists):
         for query in (None, "c1 c2 ann"):
