@@ -17,9 +17,10 @@ def told(client: Any) -> dict[str, Any]:
 def test_mlflow_makes_finds_changes_and_deletes_experiments(told: dict[str, Any]) -> None:
     is_same, location, tags = told["experiment"]
     assert is_same and location.startswith("dbfs:/databricks/mlflow-tracking/")
-    assert tags == {"team": "search", "mlflow.ownerEmail": local_user()}
-    assert told["by_name"] == {"team": "search", "stage": "trial"}
-    assert told["tags_left"] == {"team": "search"}
+    owned = {"mlflow.ownerEmail": local_user()}
+    assert tags == {"team": "search", **owned}
+    assert told["by_name"] == {"team": "search", "stage": "trial", **owned}
+    assert told["tags_left"] == {"team": "search", **owned}
     assert told["found"] == ["/Users/ann/ranker"]
     assert "/Users/ann/other" in told["deleted"] and told["restored"] == "active"
 

@@ -15,6 +15,7 @@ from mlflow.tracking._tracking_service.utils import _get_store as open_tracking
 from quikapp_ml.databricks_api.mlflow import artifact_uris, version_copies
 from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.registry.mlflow import known_warnings_ignored, prepare_sqlite
+from quikapp_ml.stores.registry.version_files import note_files, unfinished_mark
 
 VERSIONS = "versions"
 """Folder of the files that registered versions have of their own."""
@@ -72,17 +73,19 @@ class Stores:
         """A folder for the files of a version, which may be written until it is finished."""
         folder = self.root / VERSIONS / uuid4().hex
         folder.mkdir(parents=True)
-        _mark(folder).touch()
+        unfinished_mark(folder).touch()
         return folder
 
     def finish_version(self, name: str, version: str) -> None:
         """Let nobody change the files of a version any more."""
+        folder = self.version_folder(name, version)
         with self.changing:
-            _mark(self.version_folder(name, version)).unlink(missing_ok=True)
+            unfinished_mark(folder).unlink(missing_ok=True)
+        note_files(folder)
 
     def is_unfinished(self, folder: Path) -> bool:
         """Whether the files of a version are still on their way."""
-        return folder.parent == self.root.resolve() / VERSIONS and _mark(folder).exists()
+        return folder.parent == self.root.resolve() / VERSIONS and unfinished_mark(folder).exists()
 
     def below_root(self, uri: str) -> Path:
         """The folder that a file URI names, when the service keeps it. Raises NotFound: it gives away no other."""
@@ -105,9 +108,11 @@ class Stores:
         below = (own / place.rest).resolve()
         if not below.is_relative_to(own):  # beside it are the files of models that were granted to others
             raise InvalidInput(f"source {shown[:200]!r} leads out of the folder of its run or model")
-        if place.kind == artifact_uris.LOGGED_MODEL and self._is_ready(place.item_id):
-            return below.as_uri()
-        return version_copies.copy(below, self.root / VERSIONS, shown).as_uri()
+        is_frozen = place.kind == artifact_uris.LOGGED_MODEL and self._is_ready(place.item_id)
+        files = below if is_frozen else version_copies.copy(below, self.root / VERSIONS, shown)
+        if not is_frozen or below == own:
+            note_files(files)
+        return files.as_uri()
 
     def shown_source(self, kept: str) -> str:
         """What clients are told instead of where the files of a registered version are."""
@@ -146,7 +151,3 @@ class Stores:
         if str(experiment_id) != asked:
             raise NotFound(f"{what} is not in experiment {asked}")
         return self.below_root(uri)
-
-
-def _mark(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.unfinished")

@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,6 +32,7 @@ from quikapp_ml.stores.registry.base import (
     check_new_version,
 )
 from quikapp_ml.stores.registry.late_import import import_late
+from quikapp_ml.stores.registry.version_files import check_files, note_files
 
 KNOWN_WARNINGS = (
     ".*Any type hint is inferred as AnyType",  # about a class of MLflow's own, on import
@@ -166,6 +168,8 @@ class MlflowRegistry(ModelRegistry):
             downloaded = mlflow.artifacts.download_artifacts(
                 artifact_uri=f"{source}{part}", dst_path=folder, tracking_uri=self._uri
             )
+            if source.startswith("file:"):
+                check_files(_path_of(source), part, Path(downloaded))
             Path(downloaded).rename(into)
         return into
 
@@ -207,6 +211,8 @@ class MlflowRegistry(ModelRegistry):
         with tempfile.TemporaryDirectory(prefix="quikapp-ml-model-") as folder:
             artefact = _save_artefact(version, Path(folder), signature, description)
             self._client.log_model_artifacts(model_id, str(artefact))
+        if logged.artifact_location.startswith("file:"):
+            note_files(_path_of(logged.artifact_location))
         return self._client.finalize_logged_model(model_id, LoggedModelStatus.READY)
 
     def _create_version(self, version: NewVersion, run_id: str, logged: LoggedModel) -> Any:
@@ -235,6 +241,10 @@ class MlflowRegistry(ModelRegistry):
         for alias, number in sorted(model.aliases.items()):
             numbers[int(number)] = (*numbers.get(int(number), ()), alias)
         return numbers
+
+
+def _path_of(uri: str) -> Path:
+    return Path(unquote(urlparse(uri).path))
 
 
 def _save_artefact(version: NewVersion, folder: Path, signature: ModelSignature, description: MlflowModel) -> Path:

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from mlflow import MlflowClient
 
 from quikapp_ml.databricks_api.files import below
-from quikapp_ml.errors import InvalidInput
+from quikapp_ml.errors import Conflict, Damaged, InvalidInput
 
 Ask = Any
 
@@ -186,3 +187,32 @@ def test_an_upload_that_was_begun_before_a_version_was_finished_comes_too_late(a
     late = ask("PUT", file, content=slow_body(lambda: stores.finish_version(name, "1")))
     assert late.status_code == 409
     assert ask("GET", file).content == b"good" if overwritten else ask("GET", file).status_code == 404
+
+
+def test_what_is_loaded_is_what_was_registered(ask: Ask, home: Path) -> None:
+    """Whoever reaches the folder of a version: of a run's, of a logged model's, of one that came by Unity Catalog."""
+    registry = ask.service.registry
+    registered(ask, "held-run")
+    experiment, _ = run_root(ask, "held models")
+    model = ask("POST", "mlflow/logged-models", json={"experiment_id": experiment, "name": "m"}).json()["model"]["info"]
+    file = f"fs/files/WorkspaceInternal/Mlflow/Artifacts/{experiment}/LoggedModels/{model['model_id']}/code.py"
+    assert ask("PUT", file, content=b"good").status_code == 204
+    ready = {"model_id": model["model_id"], "status": "LOGGED_MODEL_READY"}
+    assert ask("PATCH", f"mlflow/logged-models/{model['model_id']}", json=ready).status_code == 200
+    ask("POST", "mlflow/registered-models/create", json={"name": "held-model"})
+    asked = {"name": "held-model", "source": model["artifact_uri"], "model_id": model["model_id"]}
+    assert ask("POST", "mlflow/model-versions/create", json=asked).status_code == 200
+    unity, name = "mlflow/unity-catalog", "quikapp_ml.models.held"
+    ask("POST", f"{unity}/registered-models/create", json={"name": name})
+    ask("POST", f"{unity}/model-versions/create", json={"name": name, "source": "anywhere"})
+    assert ask("PUT", "fs/files/Models/quikapp_ml/models/held/1/code.py", content=b"good").status_code == 204
+    with pytest.raises(Conflict, match="not finished"):
+        registry.fetch_artefact(name, 1, home / "early")
+    ask("POST", f"{unity}/model-versions/finalize", json={"name": name, "version": "1"})
+    for each in ("held-run", "held-model", name):
+        assert (registry.fetch_artefact(each, 1, home / f"good {each}") / "code.py").read_bytes() == b"good"
+        folder = Path(unquote(urlsplit(ask.app.state.mlflow_stores.models.get_model_version(each, "1").source).path))
+        (folder / "more.py").write_bytes(b"bad")
+        with pytest.raises(Damaged, match=r"more\.py"):
+            registry.fetch_artefact(each, 1, home / f"bad {each}")
+        assert not (home / f"bad {each}").exists()
