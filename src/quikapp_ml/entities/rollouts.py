@@ -124,6 +124,11 @@ class RolloutSpec(Question):
     def _hangs_together(self) -> Self:
         if (self.subject is None) == (self.endpoint is None):
             raise PydanticCustomError("one_target", "must name either a subject or an endpoint")
+        if self.endpoint is not None and self.guardrails:
+            raise PydanticCustomError(
+                "no_guardrails",
+                "guardrails are of subjects: behind an endpoint, requests, failures and time are judged",
+            )
         names = [one.name for one in self.guardrails]
         taken = sorted(set(names) & {*OWN_NAMES, *(m.name for m, _ in _BY_SUBJECT.values())})
         if taken or len(set(names)) < len(names):

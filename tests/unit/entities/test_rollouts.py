@@ -32,6 +32,7 @@ def test_own_guardrails_take_the_place_of_those_of_the_subject() -> None:
     [
         ({"endpoint": "mine"}, "either a subject or an endpoint"),
         ({"subject": None}, "either a subject or an endpoint"),
+        ({"subject": None, "endpoint": "e", "guardrails": [{"name": "a", "of": "read"}]}, "guardrails are of subjects"),
         ({"shares": [1, 5]}, "must rise"),
         ({"shares": [5, 1, 100]}, "must rise"),
         ({"shares": [0, 100]}, "must rise"),
