@@ -2,7 +2,7 @@
 """The SQL of labels, on the common ground of Sail and Apache Spark: what a filter of words may learn from `messages`.
 
 Of each label there are as many as are wanted, drawn by a checksum of the messages' ids: the same in every build. First
-the rows are counted; then only as many are sorted as the count says are needed.
+the rows are counted; then only as many are told as the count says are needed, of which `labels` takes the lowest draws.
 """
 
 from collections.abc import Mapping
@@ -47,40 +47,38 @@ def counts_sql(until_micros: int) -> str:
     return f"SELECT {', '.join(counts)} FROM {_told(until_micros)}"
 
 
-def spam_labels_sql(until_micros: int, counts: Counts) -> str:
-    """The rows of `spam_labels`: what was reported as spam, and ordinary messages that nobody reported."""
-    n_spam = min(counts["spam"], MAX_OF_A_KIND)
-    n_ham = min(max(MIN_HAM, HAM_PER_SPAM * n_spam), MAX_OF_A_KIND)
-    spam = _labelled("spam", "'spam'", "report", "spam_reported_at", until_micros, (n_spam, counts["spam"]))
-    ham = _labelled("ham", "'ham'", "not_reported", _SETTLED_AT, until_micros, (n_ham, counts["ham"]))
-    return f"{spam} UNION ALL {ham}"
+def wanted_of(counts: Counts) -> Counts:
+    """How many labels of each kind there are to be."""
+    n_spam, n_heard = (min(counts[kind], MAX_OF_A_KIND) for kind in ("spam", "heard"))
+    return {
+        "spam": n_spam,
+        "ham": min(max(MIN_HAM, HAM_PER_SPAM * n_spam), MAX_OF_A_KIND),
+        "heard": n_heard,
+        "calm": max(MIN_NEUTRAL, n_heard),
+    }
 
 
-def sentiment_labels_sql(until_micros: int, counts: Counts) -> str:
-    """The rows of `sentiment_labels`: negative, neutral or positive, read off the reactions of others."""
-    n_heard = min(counts["heard"], MAX_OF_A_KIND)
-    n_calm = max(MIN_NEUTRAL, n_heard)
-    heard = _labelled("heard", "mood", "reactions", "mood_at", until_micros, (n_heard, counts["heard"]))
-    calm = _labelled("calm", "'neutral'", "reactions", _SETTLED_AT, until_micros, (n_calm, counts["calm"]))
-    return f"{heard} UNION ALL {calm}"
+def candidates_sql(until_micros: int, counts: Counts) -> str:
+    """The messages that labels can be drawn from, with their draws, and of which kinds each is: `is_spam` and so on.
 
-
-def _labelled(kind: str, label: str, source: str, at: str, until_micros: int, wanted_of: tuple[int, int]) -> str:
-    wanted, n_all = wanted_of
-    columns = f"message_id, channel_id, content, {label} AS label, '{source}' AS source, {at} AS labelled_at"
-    chosen = f"SELECT {columns} FROM {_told(until_micros)} WHERE {_KINDS[kind]}"
-    if n_all <= wanted:
-        return chosen
-    draw = "crc32(CONCAT(channel_id, ' ', message_id))"
+    One reading of `messages` for all kinds, for most of its cost is that of the texts. Of a kind that has more than are
+    wanted, only those with a low draw are told.
+    """
+    wanted = wanted_of(counts)
+    kinds = {
+        f"is_{kind}": condition if counts[kind] <= wanted[kind] else f"{condition} AND draw <= {_reach(kind, counts)}"
+        for kind, condition in _KINDS.items()
+    }
     return f"""
-SELECT message_id, channel_id, content, label, source, labelled_at FROM (
-  SELECT *, ROW_NUMBER() OVER (ORDER BY draw, channel_id, message_id) AS place FROM (
-    SELECT {columns}, {draw} AS draw FROM {_told(until_micros)}
-    WHERE {_KINDS[kind]} AND {draw} <= {_reach(wanted, n_all)}
-  ) AS near
-) AS placed WHERE place <= {wanted}"""
+SELECT message_id, channel_id, content, mood, mood_at, spam_reported_at, settled_at, draw, {", ".join(kinds)} FROM (
+  SELECT *, {", ".join(f"{condition} AS {name}" for name, condition in kinds.items())} FROM (
+    SELECT *, {_SETTLED_AT} AS settled_at, crc32(CONCAT(channel_id, ' ', message_id)) AS draw
+    FROM {_told(until_micros)}
+  ) AS drawn
+) AS judged WHERE {" OR ".join(kinds)}"""
 
 
-def _reach(wanted: int, n_all: int) -> int:
+def _reach(kind: str, counts: Counts) -> int:
     """The draw up to which as many are to be expected as are wanted, and ten standard deviations more."""
-    return ceil(min(1.0, (wanted + 10 * sqrt(wanted)) / n_all) * DRAWS)
+    wanted = wanted_of(counts)[kind]
+    return ceil(min(1.0, (wanted + 10 * sqrt(wanted)) / counts[kind]) * DRAWS)

@@ -15,12 +15,13 @@ from quikapp_ml.features import FEATURE_VIEWS
 from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.parts import ViewParts
 from quikapp_ml.stores.lake.base import Compute, Lake
-from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES, SENTIMENT_LABELS, SPAM_LABELS
+from quikapp_ml.stores.lake.tables import ACTIVITIES, EVENTS, MESSAGES
 from quikapp_ml.training.build_log import Build, BuildLog
 from quikapp_ml.training.feature_history import FEATURE_TABLES, KEEP_FEATURES, add_values
 from quikapp_ml.training.feature_parts import CHANGES, PARTS, FeatureParts
 from quikapp_ml.training.increments import increment
-from quikapp_ml.training.labels_sql import counts_sql, sentiment_labels_sql, spam_labels_sql
+from quikapp_ml.training.labels import LABELS, labels_of
+from quikapp_ml.training.labels_sql import candidates_sql, counts_sql, wanted_of
 from quikapp_ml.training.silver_build import SilverBuild, drop_scratch, side_by_side
 from quikapp_ml.training.silver_sql import ACTIVITIES_SQL, MESSAGES_SQL
 from quikapp_ml.training.silver_state import STATE_TABLES
@@ -29,11 +30,8 @@ logger = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-SILVER = (MESSAGES, ACTIVITIES, *(state.table for state in STATE_TABLES), SPAM_LABELS, SENTIMENT_LABELS)
+SILVER = (MESSAGES, ACTIVITIES, *(state.table for state in STATE_TABLES), *LABELS)
 """The tables that a build makes anew, or brings up to date."""
-
-LABELS = {SPAM_LABELS: spam_labels_sql, SENTIMENT_LABELS: sentiment_labels_sql}
-"""Table of labels → what tells its SQL, by when the log ends and how many messages there are of each kind."""
 
 _KEPT = (*SILVER, *PARTS.values(), CHANGES)
 """All tables that the next build begins from."""
@@ -42,7 +40,8 @@ _STATEMENTS = (
     MESSAGES_SQL,
     ACTIVITIES_SQL,
     *(state.sql for state in STATE_TABLES),
-    *(labels(0, dict.fromkeys(("spam", "ham", "heard", "calm"), 10**9)) for labels in LABELS.values()),
+    candidates_sql(0, dict.fromkeys(("spam", "ham", "heard", "calm"), 10**9)),
+    str(LABELS),
     *(ViewParts(view).values(_EPOCH, _EPOCH, some_are_gone=True) for view in FEATURE_VIEWS),
     *(str(table.columns) for table in _KEPT),
 )
@@ -140,5 +139,6 @@ def _make_labels(build: SilverBuild) -> None:
     ends = build.ask("SELECT MAX(unix_micros(event_time)) AS at FROM events", events=EVENTS)
     until = ends["at"].to_pylist()[0] or 0
     (counts,) = build.ask(counts_sql(until), messages=MESSAGES).to_pylist()
-    for table, labels in LABELS.items():
-        build.make(table, labels(until, counts), messages=MESSAGES)
+    candidates = build.ask(candidates_sql(until, counts), messages=MESSAGES)
+    for table in LABELS:
+        build.put(table, labels_of(table, candidates, wanted_of(counts)))

@@ -55,7 +55,10 @@ class SilverBuild:
 
     def make(self, table: Table, sql: str, **views: Table) -> None:
         """Replace a table by the answer to a query."""
-        rows = self.ask(sql, **views)
+        self.put(table, self.ask(sql, **views))
+
+    def put(self, table: Table, rows: pa.Table) -> None:
+        """Replace a table by rows."""
         self.lake.ensure(table)
         self.wrote(table, rows, self.lake.overwrite(table.name, rows))
 

@@ -2,35 +2,32 @@ import re
 
 import pytest
 
-from quikapp_ml.training.labels_sql import DRAWS, HAM_PER_SPAM, MAX_OF_A_KIND, sentiment_labels_sql, spam_labels_sql
+from quikapp_ml.training.labels_sql import DRAWS, HAM_PER_SPAM, MAX_OF_A_KIND, Counts, candidates_sql, wanted_of
+
+KINDS = ("spam", "ham", "heard", "calm")
 
 
-def drawn(sql: str) -> list[tuple[int, int]]:
-    """Of each kind that is drawn from: the highest draw that is looked at, and how many are wanted."""
-    reaches, wanted = re.findall(r"<= (\d+)\s+\) AS near", sql), re.findall(r"place <= (\d+)", sql)
-    return [(int(reach), int(n)) for reach, n in zip(reaches, wanted, strict=True)]
+def reaches(counts: Counts) -> list[int]:
+    """The highest draws that are told, of the kinds that have more messages than are wanted."""
+    return sorted({int(reach) for reach in re.findall(r"draw <= (\d+)", candidates_sql(0, counts))})
 
 
-def test_nothing_is_sorted_where_all_are_wanted() -> None:
-    counts = {"spam": 30, "ham": 30 * HAM_PER_SPAM, "heard": 150, "calm": 150}
-    assert drawn(spam_labels_sql(0, counts)) == []
-    assert drawn(sentiment_labels_sql(0, counts)) == []
+def test_all_are_told_where_all_are_wanted() -> None:
+    assert reaches({"spam": 30, "ham": 30 * HAM_PER_SPAM, "heard": 150, "calm": 150}) == []
 
 
-def test_only_draws_near_the_wanted_number_are_sorted() -> None:
+def test_only_draws_near_the_wanted_number_are_told() -> None:
     counts = {"spam": 1_000, "ham": 1_000_000, "heard": 0, "calm": 0}
-    ((reach, wanted),) = drawn(spam_labels_sql(0, counts))
-    assert wanted == 1_000 * HAM_PER_SPAM
+    wanted = 1_000 * HAM_PER_SPAM
+    (reach,) = reaches(counts)
+    assert wanted_of(counts)["ham"] == wanted
     assert reach / DRAWS == pytest.approx(wanted / 1_000_000, rel=0.08)
     assert reach / DRAWS > wanted / 1_000_000
 
 
 def test_there_is_a_most_of_each_kind() -> None:
-    counts = dict.fromkeys(("spam", "ham", "heard", "calm"), 10 * MAX_OF_A_KIND)
-    for sql in (spam_labels_sql(0, counts), sentiment_labels_sql(0, counts)):
-        assert [wanted for _, wanted in drawn(sql)] == [MAX_OF_A_KIND] * 2
+    assert wanted_of(dict.fromkeys(KINDS, 10 * MAX_OF_A_KIND)) == dict.fromkeys(KINDS, MAX_OF_A_KIND)
 
 
 def test_a_reach_ends_at_the_last_draw() -> None:
-    counts = {"spam": 0, "ham": 201, "heard": 0, "calm": 0}
-    assert drawn(spam_labels_sql(0, counts)) == [(DRAWS, 200)]
+    assert reaches({"spam": 0, "ham": 201, "heard": 0, "calm": 0}) == [DRAWS]
