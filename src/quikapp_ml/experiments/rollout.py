@@ -106,7 +106,8 @@ def step_evidence(found: ExperimentResults, hours: float, share: float, next_sha
         unclear = "" if share >= 1 else next(_unclear(found.metrics, next_share), "")
     if unclear:
         return Evidence(unclear=unclear, numbers=numbers)
-    return Evidence(told=f"{units:,} {found.unit}s have had it, and every guardrail holds", numbers=numbers)
+    holds = "without failures" if share >= 1 else "and every guardrail holds"
+    return Evidence(told=f"{units:,} {found.unit}s have had it, {holds}", numbers=numbers)
 
 
 def _harms(found: ExperimentResults, units: int, limits: Limits) -> Iterator[str]:
@@ -122,7 +123,13 @@ def _harms(found: ExperimentResults, units: int, limits: Limits) -> Iterator[str
         elif (
             one.role == "guardrail" and one.finding is Finding.BROKEN and units >= min(limits.least_units, LEAST_JUDGED)
         ):
-            yield one.sentence
+            yield _broken(one, found.unit)
+
+
+def _broken(one: MetricResult, unit: str) -> str:
+    change = "it was not there before" if one.change is None or not one.is_relative else f"{one.change:+.1%}"
+    around = "" if one.low is None or one.high is None else f" ({one.low:+.1%} to {one.high:+.1%})"
+    return f"{one.metric} must not get {one.worse}, and it surely did: {change}{around}, from {one.units:,} {unit}s"
 
 
 def _unclear(metrics: Sequence[MetricResult], next_share: float) -> Iterator[str]:

@@ -59,7 +59,7 @@ def report(spec: RolloutSpec, model: str, champion: int, steps: Sequence[Step], 
 
 def told(stage: str) -> str:
     """A stage in words."""
-    return _WORDS.get(stage, f"given to {stage} %")
+    return _WORDS.get(stage, f"given to\u00a0{stage}\u00a0%")
 
 
 def _row(step: Step) -> str:

@@ -91,7 +91,7 @@ def test_a_guardrail_without_numbers_holds_nothing_up_only_when_nobody_did_it() 
     challenger_only = replace(nobody, value=0.1)
     assert step_evidence(replace(FOUND, metrics=[challenger_only]), 25.0, 0.2, 0.5, LIMITS).unclear
     at_100 = replace(FOUND, metrics=[replace(unknown, finding=Finding.UNKNOWN)])
-    assert not step_evidence(at_100, 25.0, 1.0, 1.0, LIMITS).unclear
+    assert step_evidence(at_100, 25.0, 1.0, 1.0, LIMITS).told == "100 users have had it, without failures"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_a_guardrail_without_numbers_holds_nothing_up_only_when_nobody_did_it() 
     [
         (replace(FOUND, arrivals=replace(ARRIVALS, mismatch_p_value=0.001, sentence="Differ.")), "Differ."),
         (replace(FOUND, arrivals=replace(ARRIVALS, fallbacks=3)), "failed at 3 answers to 100 users"),
-        (replace(FOUND, metrics=[replace(CLICKS, finding=Finding.BROKEN, sentence="Fewer.")]), "Fewer."),
+        (replace(FOUND, metrics=[replace(CLICKS, finding=Finding.BROKEN, change=-0.1)]), "clicks must not get"),
         (replace(FOUND, metrics=[replace(CLICKS, metric="latency-p95", low=0.51)]), "51% longer at least"),
-        (replace(FOUND, metrics=[replace(CLICKS, metric="errors", finding=Finding.BROKEN, sentence="Errs.")]), "Errs."),
+        (replace(FOUND, metrics=[replace(CLICKS, metric="errors", finding=Finding.BROKEN)]), "errors must not get"),
     ],
 )  # fmt: skip
 def test_harm_is_harm_at_once(found: ExperimentResults, said: str) -> None:
@@ -111,11 +111,21 @@ def test_harm_is_harm_at_once(found: ExperimentResults, said: str) -> None:
 
 
 def test_a_handful_of_units_breaks_no_guardrail() -> None:
-    broken = replace(FOUND, metrics=[replace(CLICKS, finding=Finding.BROKEN, sentence="Fewer.")])
+    broken = replace(FOUND, metrics=[replace(CLICKS, finding=Finding.BROKEN, change=-0.1)])
     few = replace(broken, arrivals=replace(ARRIVALS, units={"champion": 990, "challenger": 49}))
     assert step_evidence(few, 25.0, 0.2, 0.5, LIMITS).harm == ""
-    assert step_evidence(few, 25.0, 0.2, 0.5, replace(LIMITS, least_units=20)).harm == "Fewer."
-    assert step_evidence(broken, 25.0, 0.2, 0.5, replace(LIMITS, least_units=1_000)).harm == "Fewer."
+    assert step_evidence(few, 25.0, 0.2, 0.5, replace(LIMITS, least_units=20)).harm.startswith("clicks must")
+    assert step_evidence(broken, 25.0, 0.2, 0.5, replace(LIMITS, least_units=1_000)).harm.startswith("clicks must")
+
+
+def test_a_broken_guardrail_is_told_in_one_sentence() -> None:
+    broken = replace(CLICKS, finding=Finding.BROKEN, change=-0.1, low=-0.15, high=-0.05)
+    harm = step_evidence(replace(FOUND, metrics=[broken]), 0.0, 0.2, 0.5, LIMITS).harm
+    assert harm == "clicks must not get lower, and it surely did: -10.0% (-15.0% to -5.0%), from 1,000 users"
+    absent = replace(broken, is_relative=False, low=None, worse="higher")
+    assert (
+        "it was not there before, from" in step_evidence(replace(FOUND, metrics=[absent]), 0.0, 0.2, 0.5, LIMITS).harm
+    )
 
 
 def test_a_little_slower_and_two_failures_are_no_harm() -> None:

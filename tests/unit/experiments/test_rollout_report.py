@@ -33,5 +33,5 @@ def test_the_page_says_where_it_ended_and_why() -> None:
 
 def test_under_way_it_says_what_it_waits_for() -> None:
     page = report(SPEC, "content-ranker", 1, STEPS[:3], "12 of 50 users have had it")
-    assert "Version 2 of content-ranker is given to 1 %" in page
+    assert "Version 2 of content-ranker is given to\u00a01\u00a0%" in page
     assert "12 of 50 users have had it" in page
