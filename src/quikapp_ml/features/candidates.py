@@ -20,7 +20,6 @@ ENOUGH_CHANNELS = 120
 """With fewer from the sources, or where all that could be joined are few, the others are candidates, too."""
 ENOUGH_PEOPLE = 120
 """With fewer from the sources, everybody else is looked through, too."""
-MAX_TEAMMATES = 200
 MAX_OWN_CHANNELS_READ = 40
 MAX_OTHER_CHANNELS_READ = 10
 MESSAGES_A_CHANNEL = 15
@@ -34,11 +33,10 @@ def channel_candidates(
 ) -> dict[str, str]:
     """Channels that the asker could join, and the source of each; `similar` comes from a model."""
     could = view.open
-    teammates = sorted(view.teammates)[:MAX_TEAMMATES]
     sources: dict[str, Source] = {
         "promoted": lambda: filter(view.may_join, promoted),
         "collaborators": lambda: view.ids(_best(view.near_collaborators, could)),
-        "team": lambda: view.ids(_best(view.counts(teammates), could)),
+        "team": lambda: view.ids(_best(view.near_teammates, could)),
         "similar": lambda: _most_similar(view, similar or {}),
         "new": lambda: view.ids(view.newest_open(view.now - NEW_CHANNEL_SECONDS, MAX_FROM_A_SOURCE)),
         "popular": lambda: view.ids(view.liveliest(could, MAX_FROM_A_SOURCE)),

@@ -26,7 +26,7 @@ def channel_features(
     """Columns for channels that the asker may see; `similar` (n_channels,) comes from the model."""
     rows = view.rows(channel_ids)
     sizes = view.sizes(rows)
-    teammates, popularity = view.teammates, view.popularity(rows)
+    popularity = view.popularity(rows)
     return FeatureFrame.of(
         len(channel_ids),
         popularity=popularity,
@@ -34,7 +34,7 @@ def channel_features(
         joins=view.joins(rows),
         reach=np.log1p(sizes) / np.log1p(max(view.largest_size, 1)),
         collaborators=view.near_collaborators[rows],
-        team=view.counts(list(teammates))[rows] / max(len(teammates), 1),
+        team=view.near_teammates[rows] / max(len(view.teammates), 1),
         shared_members=_of_people(view, list(view.companions), rows),
         similar_channels=similar,
         newness=_newness(view, rows),

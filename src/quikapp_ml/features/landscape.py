@@ -110,8 +110,9 @@ class Landscape:
         self.is_archived: Flags = np.zeros(n, dtype=bool)
         self.sizes: Rows = np.zeros(n, dtype=np.int64)
         self.created_at: Floats = np.full(n, np.nan)
-        self.first_words = [""] * n
-        """Of names: "release" of "release-notes"."""
+        self.name_kin: Rows = np.zeros(n, dtype=np.int64)
+        """The same number for channels with the same first word: `release-notes`, `release-talk`; 0 without a name."""
+        self._number_of_word: dict[str, int] = {}
         self.strengths: Floats = np.full((n, len(_CHANNEL_STRENGTHS)), -np.inf)
         self.seats = Seats(self._places, self._writings)
         self._overlaps: dict[str, Rows] = {}
@@ -131,8 +132,8 @@ class Landscape:
         self.is_archived[rows] = [one.is_archived for one in channels]
         self.is_public[rows] = [one.is_known and not one.is_private and not one.is_archived for one in channels]
         self.created_at[rows] = [np.nan if one.created_at is None else one.created_at for one in channels]
-        for row, one in zip(rows, channels, strict=True):
-            self.first_words[row] = _WORD_ENDS.split(one.name or "", maxsplit=1)[0]
+        words, number = [_WORD_ENDS.split(one.name or "", maxsplit=1)[0] for one in channels], self._number_of_word
+        self.name_kin[rows] = [number.setdefault(word, len(number) + 1) if word else 0 for word in words]
         self._liveliest = self._newest = self._extremes = None
 
     def _see_sizes(self, channel_ids: Collection[str]) -> None:

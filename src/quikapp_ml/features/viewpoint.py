@@ -103,10 +103,10 @@ class Viewpoint:
         row = self._land.row.get(channel_id)
         return row is not None and bool(self.open[row])
 
-    def first_words(self, channel_ids: Iterable[str]) -> list[str]:
-        """First words of the names of channels that the person may see; "" where a name was not seen."""
-        words, row = self._land.first_words, self._land.row
-        return [words[row[channel_id]] for channel_id in channel_ids]
+    def name_kin(self, rows: Rows) -> Rows:
+        """The same number for channels whose names begin with the same word; 0 for those without a name."""
+        kin: Rows = self._land.name_kin[rows]
+        return kin
 
     def teams(self, user_ids: Iterable[str]) -> list[str | None]:
         """Teams of people whom the person may meet."""
@@ -280,6 +280,11 @@ class Viewpoint:
         if self.team is None:
             return frozenset()
         return frozenset(self._land.team(self.team) - self._land.absent - self.avoided - {self.user_id})
+
+    @cached_property
+    def near_teammates(self) -> Floats:
+        """(n_channels,): how many teammates are in each."""
+        return self.counts(list(self.teammates))
 
     @cached_property
     def companions(self) -> frozenset[str]:

@@ -163,7 +163,7 @@ def _channel_pool(facts: Facts) -> Pool:
     ids = list(found)
     similar = np.array([near.get(channel_id, 0.0) for channel_id in ids], dtype=float)
     frame = channel_features(view, ids, similar, facts.current_channel)
-    return Pool(ids, ids, list(found.values()), frame, _numbered(view.first_words(ids)))
+    return Pool(ids, ids, list(found.values()), frame, view.name_kin(view.rows(ids)).tolist())
 
 
 def _person_pool(facts: Facts) -> Pool:

@@ -74,3 +74,15 @@ def test_share_of_largest_is_0_to_1() -> None:
     assert share_of_largest(np.array([0.0, 1.0, 4.0])).tolist() == [0.0, 0.5, 1.0]
     assert share_of_largest(np.zeros(2)).tolist() == [0.0, 0.0]
     assert share_of_largest(np.zeros(0)).tolist() == []
+
+
+def test_channels_whose_names_begin_with_the_same_word_are_kin() -> None:
+    chat = Chat()
+    for channel_id, name in (("c1", "release-notes"), ("c2", "release talk"), ("c3", "lunch"), ("c4", "release")):
+        chat.tell("channel_created", "ann", channel_id=channel_id, name=name, is_private=False)
+    chat.tell("channel_renamed", "ann", channel_id="c4", name="lunch_places")
+    chat.post("ann", "c5", "m1")  # its creation was never seen
+    view = chat.view("ann")
+    one, two, three, four, nameless = view.name_kin(view.rows(["c1", "c2", "c3", "c4", "c5"])).tolist()
+    assert (one, three, nameless) == (two, four, 0)
+    assert one != three
