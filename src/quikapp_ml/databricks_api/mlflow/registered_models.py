@@ -32,7 +32,7 @@ def _rename(stores: Stores, asked: Any) -> Any:
 
 
 def _delete(stores: Stores, asked: Any) -> Any:
-    stores.models.delete_registered_model(asked.name)
+    stores.delete_model(asked.name)
     return pb.DeleteRegisteredModel.Response()
 
 
@@ -109,7 +109,7 @@ def _update_version(stores: Stores, asked: Any) -> Any:
 
 
 def _delete_version(stores: Stores, asked: Any) -> Any:
-    stores.models.delete_model_version(asked.name, asked.version)
+    stores.delete_version(asked.name, asked.version)
     return pb.DeleteModelVersion.Response()
 
 

@@ -17,6 +17,7 @@ from quikapp_ml.errors import Conflict, InvalidInput, NotFound
 from quikapp_ml.stores.registry.mlflow import known_warnings_ignored, prepare_sqlite
 from quikapp_ml.stores.registry.version_files import note_files, unfinished_mark
 
+_PAGE = 1000
 VERSIONS = "versions"
 """Folder of the files that registered versions have of their own."""
 
@@ -83,6 +84,23 @@ class Stores:
             unfinished_mark(folder).unlink(missing_ok=True)
         note_files(folder)
 
+    def delete_version(self, name: str, version: str) -> None:
+        """Forget a version, with the files that it has of its own. Raises what the registry raises."""
+        source = self.models.get_model_version(name, version).source
+        self.models.delete_model_version(name, version)
+        self._remove_own_files([source])
+
+    def delete_model(self, name: str) -> None:
+        """Forget a model and its versions, with the files that they have of their own."""
+        sources: list[str] = []
+        token: str | None = ""
+        while token is not None:
+            found = self.models.search_model_versions(f"name='{name}'", max_results=_PAGE, page_token=token or None)
+            sources += [each.source for each in found]
+            token = found.token or None
+        self.models.delete_registered_model(name)
+        self._remove_own_files(sources)
+
     def is_unfinished(self, folder: Path) -> bool:
         """Whether the files of a version are still on their way."""
         return folder.parent == self.root.resolve() / VERSIONS and unfinished_mark(folder).exists()
@@ -131,6 +149,13 @@ class Stores:
     def _copied_from(self, kept: str) -> str:
         folder = self.below_root(kept)
         return version_copies.copied_from(folder) if folder.parent == self.root.resolve() / VERSIONS else ""
+
+    def _remove_own_files(self, sources: list[str]) -> None:
+        for source in sources:
+            folder = Path(unquote(urlparse(source).path)) if source.startswith("file:") else None
+            if folder is not None and folder.parent.resolve() == self.root.resolve() / VERSIONS:
+                with self.changing:  # an upload of this moment makes its folder anew, or comes too late
+                    version_copies.remove(folder)
 
     def _is_ready(self, model_id: str) -> bool:
         return bool(self.tracking.get_logged_model(model_id).status == LoggedModelStatus.READY)

@@ -1,6 +1,7 @@
 """Files that a registered version has of its own: a copy of what a run had at that moment, and where it came from."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,6 +34,15 @@ def copied_from(folder: Path) -> str:
     """How clients name what this is a copy of; empty for what is none."""
     note = _note(folder)
     return note.read_text(encoding="utf-8") if note.is_file() else ""
+
+
+def remove(copied: Path) -> None:
+    """Delete the files of a version, and what is written down beside them."""
+    if copied.is_dir():
+        shutil.rmtree(copied, ignore_errors=True)
+    for each in (copied, *copied.parent.glob(f"{copied.name}.*")):
+        with suppress(OSError):
+            each.unlink()
 
 
 def _copy_files(source: Path, to: Path) -> None:

@@ -96,7 +96,7 @@ async def update_registered_model(request: Request) -> Response:
 async def delete_registered_model(request: Request) -> Response:
     """Take a model away, with its versions."""
     name = full_name(Kind.MODEL, request.path_params["full_name"]).name
-    await _with_model(request, _manages, partial(_call, request, "delete_registered_model"))
+    await _with_model(request, _manages, partial(_call_stores, request, "delete_model"))
     await asked(request, lambda unity, _access: unity.securables.state.catalog.remove(Kind.MODEL, name))
     return DatabricksJson({})
 
@@ -178,7 +178,7 @@ async def update_model_version(request: Request) -> Response:
 async def delete_model_version(request: Request) -> Response:
     """Take a version away."""
     number = request.path_params["version"]
-    await _with_model(request, _manages, lambda name: _call(request, "delete_model_version", name, number))
+    await _with_model(request, _manages, lambda name: _call_stores(request, "delete_version", name, str(number)))
     return DatabricksJson({})
 
 
@@ -206,9 +206,17 @@ async def _with_model(request: Request, check: Callable[[CallerAccess, Securable
 
 def _call(request: Request, operation: str, *arguments: Any, **named: Any) -> Any:
     """An operation of MLflow's registry, with its errors in our words."""
-    store = stores_of(request).models
+    return _in_our_words(getattr(stores_of(request).models, operation), *arguments, **named)
+
+
+def _call_stores(request: Request, operation: str, *arguments: Any) -> Any:
+    """An operation that is about files, too."""
+    return _in_our_words(getattr(stores_of(request), operation), *arguments)
+
+
+def _in_our_words(do: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     in_our_words = import_late("quikapp_ml.databricks_api.mlflow.operations").in_our_words
-    return in_our_words(partial(getattr(store, operation), *arguments, **named))
+    return in_our_words(partial(do, *arguments, **named))
 
 
 def _pages(request: Request, search: str, filter_string: str | None = None) -> list[Any]:

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Callable
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -216,3 +217,25 @@ def test_what_is_loaded_is_what_was_registered(ask: Ask, home: Path) -> None:
         with pytest.raises(Damaged, match=r"more\.py"):
             registry.fetch_artefact(each, 1, home / f"bad {each}")
         assert not (home / f"bad {each}").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "whole"),
+    [
+        ("DELETE", "mlflow/model-versions/delete", False),
+        ("DELETE", "mlflow/registered-models/delete", True),
+        ("DELETE", "mlflow/unity-catalog/model-versions/delete", False),
+        ("DELETE", "/api/2.1/unity-catalog/models/{name}/versions/1", False),
+        ("DELETE", "/api/2.1/unity-catalog/models/{name}", True),
+    ],
+)
+def test_a_version_that_is_forgotten_leaves_no_files(ask: Ask, home: Path, method: str, path: str, whole: bool) -> None:
+    name = f"quikapp_ml.models.gone_{md5(path.encode(), usedforsecurity=False).hexdigest()[:6]}"
+    before = set((home / "mlartifacts" / "versions").glob("*"))
+    root, version = registered(ask, name)
+    run_id = root.split("/")[-2]
+    assert len(set((home / "mlartifacts" / "versions").glob("*")) - before) == 3, "files, their source, their digests"
+    body = {"name": name} if whole else {"name": name, "version": version["version"]}
+    assert ask(method, path.format(name=name), **({"json": body} if "mlflow" in path else {})).status_code == 200
+    assert set((home / "mlartifacts" / "versions").glob("*")) == before
+    assert next(home.glob(f"mlartifacts/*/{run_id}/artifacts/model/code.py")).read_bytes() == b"good"
