@@ -84,11 +84,11 @@ class Landscape:
     def _take_in(self) -> None:
         noted, counted = self._workspace.touched, self.features.touched
         self._see_people(noted.people)
-        for user_id in noted.people:
-            self.seats.forget(user_id)
         for user_id in counted.people:
             self.seats.forget_writings(user_id)
-        if noted.seats:
+        if noted.seats:  # somebody came or left: one of those who did something
+            for user_id in noted.people:
+                self.seats.forget(user_id)
             self._forget_overlaps(noted.seats, noted.people)
         for channel_id in noted.seats:
             self._rosters.pop(channel_id, None)
