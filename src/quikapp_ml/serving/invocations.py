@@ -118,8 +118,12 @@ def encode(value: Any) -> bytes:
 
 def predictions(columns: Mapping[str, Sequence[Any]]) -> Scored:
     """The columns of an answer as MLflow writes a frame: a list of records."""
-    names = list(columns)
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    if len(columns) == 1:
+        ((name, values),) = columns.items()
+        rows = [{name: value} for value in values]
+    else:
+        names = list(columns)
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return Scored(200, orjson.dumps({"predictions": rows}, option=_OPTIONS))
 
 
@@ -142,7 +146,7 @@ def _kind(content_type: str) -> str:
 
 
 def _objects(given: Any) -> list[Record] | None:
-    if not isinstance(given, list) or not given or not all(type(row) is dict for row in given):
+    if not isinstance(given, list) or set(map(type, given)) != {dict}:
         return None
     return given
 

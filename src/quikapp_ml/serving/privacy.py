@@ -22,8 +22,8 @@ _DOTTED = re.compile(r"\.\d+\.\d")
 _COLONS = re.compile(r":(?<!T\d\d:)[0-9a-fA-F.]*:")
 """Two colons with nothing but hex digits between, but for those of times."""
 _ADDRESS_KEY = re.compile(r'"(?:ips?|ip[_-]?address(?:es)?|remote[_-]addr|x[_-]forwarded[_-]for)":')
-_ADDRESS_NAMES = ("ip", "addr", "forwarded")
-"""What names of ADDRESS_KEYS have in them."""
+_ADDRESS_NAMES = ('"ip', '"remote', '"x')
+"""What the names of ADDRESS_KEYS begin with."""
 _DIGITS, _HEX = b"0123456789", b"0123456789abcdef."
 _NETWORK = re.compile(r"/\d{1,3}$")
 _PORT = re.compile(r"(?<=[\d\]]):\d{1,5}$")
