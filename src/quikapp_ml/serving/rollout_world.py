@@ -105,10 +105,8 @@ class RolloutWorld:
         has_champion = self.aliases.held(model, CHAMPION) is not None
         why = f"rollout {record.name}: {last.why}"
         if record.stage == PROMOTED:
-            self.aliases.move(
-                model, CHAMPION if has_champion else CHALLENGER, version, record.name, why, last.numbers
-            )  # fmt: skip
-            if has_champion and self.aliases.held(model, CHALLENGER) == version:
+            self.aliases.move(model, CHAMPION, version, record.name, why, last.numbers)
+            if self.aliases.held(model, CHALLENGER) == version:
                 self.aliases.remove(model, CHALLENGER)
             self.followed()
         elif record.stage == ROLLED_BACK and has_champion and self.aliases.held(model, CHALLENGER) == version:

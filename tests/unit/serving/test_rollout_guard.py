@@ -156,14 +156,14 @@ def test_what_cannot_be_begun_is_refused(rolling: Rolling) -> None:
         read_rollout({"name": "a", "subject": "rank"})
 
 
-def test_a_model_that_only_a_challenger_answers_for_moves_that_alias(rolling: Rolling) -> None:
+def test_a_model_that_only_a_challenger_answers_for_has_a_champion_in_the_end(rolling: Rolling) -> None:
     rolling.registry.remove_alias(RANKER, CHAMPION)
     rolling.registry.set_alias(RANKER, CHALLENGER, 1)
     rolling.evidence = EVERYTHING_FINE
     rolling.start()
     assert rolling.aliases.held(RANKER, CHALLENGER) == 1, "or everybody had the new one at once"
     rolling.look(8)
-    assert (rolling.aliases.held(RANKER, CHAMPION), rolling.aliases.held(RANKER, CHALLENGER)) == (None, 2)
+    assert (rolling.aliases.held(RANKER, CHAMPION), rolling.aliases.held(RANKER, CHALLENGER)) == (2, 1)
 
 
 def test_a_step_that_was_taken_elsewhere_is_not_taken_twice(rolling: Rolling) -> None:
