@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quikapp_ml.errors import Damaged, Overloaded, StorageFailed
-from quikapp_ml.stores.files import write_whole
+from quikapp_ml.stores.files import sync_path, write_whole
 from quikapp_ml.stores.spool import segments
 from quikapp_ml.stores.spool.base import Damage, Frame, Spool
 from quikapp_ml.stores.spool.frames import encode
@@ -38,6 +38,9 @@ class FileSpool(Spool):
         self._wake = threading.Condition(self._lock)
         self._one_fsync = threading.Lock()
         self._waiters: list[_Waiter] = []
+        self._full: list[int] = []
+        """Segments that are written no more and not yet synced."""
+        self._is_full_new = False
         self._failure: str | None = None
         self._refused_bytes = 0
         self._released = 0
@@ -65,8 +68,8 @@ class FileSpool(Spool):
         self._durable = self._last
         self._pending_bytes = sum(place.length for segment in self._segments for place in segment.places)
 
-    def _begin_segment(self) -> int:
-        segment, file = segments.begin(self.folder, self._last + 1)
+    def _begin_segment(self, *, is_named_durably: bool = True) -> int:
+        segment, file = segments.begin(self.folder, self._last + 1, is_named_durably=is_named_durably)
         self._segments.append(segment)
         return file
 
@@ -120,18 +123,18 @@ class FileSpool(Spool):
             self._failure = f"the spool {self.folder} is broken ({error.strerror}): restart the service"
 
     def _rotate(self) -> None:
-        """Close the full segment, durably, and begin the next; without room for one, the full one grows on."""
+        """Begin the next segment; without room for one, the full one grows on.
+
+        Nobody who appends waits for the disk: the full one, and the name of the next, are synced by a thread.
+        """
         try:
-            os.fdatasync(self._file)
-        except OSError as error:
-            self._break(error)
-            return
-        try:
-            old, self._file = self._file, self._begin_segment()
+            old, self._file = self._file, self._begin_segment(is_named_durably=False)
         except OSError as error:
             logger.warning("no new spool segment could be begun (%s); the last one grows on", error.strerror)
             return
-        os.close(old)
+        self._full.append(old)
+        self._is_full_new = True
+        self._wake.notify()
 
     # --- durability
 
@@ -153,20 +156,25 @@ class FileSpool(Spool):
             with self._lock:
                 self._refuse_if_broken()
                 target, file = self._last, self._second_descriptor()
+                full, self._full = self._full, []
             try:
-                os.fdatasync(file)
+                for each in (*full, file):
+                    os.fdatasync(each)
+                if full:
+                    sync_path(self.folder)  # the names of those that were begun after them
             except OSError as error:
                 with self._lock:
                     self._break(error)
             finally:
-                os.close(file)
+                for each in (*full, file):
+                    os.close(each)
             with self._lock:
                 self._refuse_if_broken()
                 self._durable = max(self._durable, target)
             return target
 
     def _second_descriptor(self) -> int:
-        """Of the newest segment: it stays open when the segment is closed, and synced, by `_rotate` meanwhile."""
+        """Of the newest segment: it stays open when the segment is full, synced, and closed meanwhile."""
         try:
             return os.dup(self._file)
         except OSError as error:
@@ -184,10 +192,11 @@ class FileSpool(Spool):
     def _sync_for_waiters(self) -> None:
         while True:
             with self._wake:
-                while not self._waiters and not self._closing:
+                while not (self._waiters or self._is_full_new or self._closing):
                     self._wake.wait()
-                if not self._waiters:
+                if not (self._waiters or self._is_full_new):
                     return
+                self._is_full_new = False
             failure = None
             try:
                 synced = self.sync()
@@ -294,7 +303,8 @@ class FileSpool(Spool):
         finally:
             with self._lock:
                 self._failure = self._failure or f"the spool {self.folder} is closed"
-                os.close(self._file)
+                for each in (*self._full, self._file):
+                    os.close(each)
 
 
 def _free_bytes(folder: Path) -> int:

@@ -50,15 +50,16 @@ class Segment:
         return n_bytes
 
 
-def begin(folder: Path, first: int) -> tuple[Segment, int]:
-    """Create the segment whose first frame will have the number; its name survives a power cut."""
+def begin(folder: Path, first: int, *, is_named_durably: bool = True) -> tuple[Segment, int]:
+    """Create the segment whose first frame will have the number; its name survives a power cut, unless told not to."""
     path = folder / f"{first:020d}{SUFFIX}"
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        sync_path(folder)
-    except OSError:
-        os.close(file)
-        raise
+    if is_named_durably:
+        try:
+            sync_path(folder)
+        except OSError:
+            os.close(file)
+            raise
     return Segment(path, last=first - 1), file
 
 

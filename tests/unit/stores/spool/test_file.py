@@ -301,6 +301,37 @@ def test_after_a_failed_fsync_nothing_more_is_acknowledged(tmp_path: Path) -> No
     spool.close()
 
 
+def test_a_full_segment_keeps_nobody_waiting_and_is_durable_before_its_frames_are_said_to_be(tmp_path: Path) -> None:
+    spool = FileSpool(tmp_path, segment_bytes=100)
+    with spool._one_fsync:  # a disk that takes its time
+        made = [spool.append("t", [b'{"content":"%s"}' % (b"x" * 120)]) for _ in range(5)]
+        assert len(list(tmp_path.glob("*.spool"))) == len(spool._full) + 1 == 6
+        assert list(spool.read(0)) == []
+    asyncio.run(spool.durable(made[-1]))
+    assert [frame.sequence for frame in spool.read(0)] == made
+    assert spool._full == []
+    spool.close()
+    assert numbers_in(tmp_path) == made
+
+
+def test_a_full_segment_that_cannot_be_synced_acknowledges_nothing(tmp_path: Path) -> None:
+    spool = FileSpool(tmp_path, segment_bytes=100)
+    acknowledged = spool.append("t", [b"{}"])
+    spool.sync()
+    with spool._one_fsync:
+        number = spool.append("t", [b'{"content":"%s"}' % (b"x" * 120)])
+        reading, writing = os.pipe()
+        os.dup2(writing, spool._full[0])
+        os.close(writing)
+        os.close(reading)
+    with pytest.raises(StorageFailed, match="restart the service"):
+        asyncio.run(spool.durable(number))
+    with pytest.raises(StorageFailed, match="restart the service"):
+        spool.append("t", [b"{}"])
+    assert [frame.sequence for frame in spool.read(0)] == [acknowledged]
+    spool.close()
+
+
 def test_a_write_that_cannot_be_taken_back_stops_all_writing(tmp_path: Path) -> None:
     spool = FileSpool(tmp_path)
     number = spool.append("t", [b"{}"])
