@@ -128,6 +128,20 @@ def test_numbers_of_a_lost_tail_do_not_come_back_at_the_second_restart(tmp_path:
     spool.close()
 
 
+def test_a_power_cut_may_leave_a_segment_without_its_tail_and_the_next_whole(tmp_path: Path) -> None:
+    """What was durable is before the tail: of what was not, some may be there, and no number comes twice."""
+    numbers = fill(tmp_path, 40, segment_bytes=200)
+    first, *others = sorted(tmp_path.glob("*.spool"))
+    assert len(others) > 3
+    os.truncate(first, first.stat().st_size - 3)
+    lost = int(others[0].stem) - 1
+    spool = FileSpool(tmp_path)
+    assert [frame.sequence for frame in spool.read(0)] == [number for number in numbers if number != lost]
+    assert [damage.segment for damage in spool.damages] == [first.name]
+    assert spool.append("t", [b"{}"]) == numbers[-1] + 1
+    spool.close()
+
+
 def test_a_flipped_bit_in_the_middle_costs_one_frame_which_is_reported(tmp_path: Path) -> None:
     numbers = fill(tmp_path, 5)
     path = newest_segment(tmp_path)
