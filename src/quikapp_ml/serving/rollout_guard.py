@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from threading import Event, Thread
 from typing import Any, Protocol
 
-from quikapp_ml.errors import Conflict, QuikAppMLError
+from quikapp_ml.errors import Conflict, InvalidInput, QuikAppMLError
 from quikapp_ml.experiments.rollout import ENDED, ROLLED_BACK, SHADOW, Evidence, verdict
 from quikapp_ml.serving.rollout_world import RolloutWorld
 from quikapp_ml.serving.rollouts import RolloutDesk, made_by, read_rollout
@@ -114,13 +114,8 @@ class RolloutGuard:
             logger.warning("rollout %s: that it waits cannot be noted: %s", record.name, error)
 
     def _follow_shadows(self, records: list[RolloutRecord]) -> None:
-        wanted = {}
-        for record in records:
-            spec = read_rollout(record.spec)
-            if record.stage == SHADOW and spec.endpoint is None:
-                rules = spec.shadow
-                wanted[record.model] = Wanted(record.name, record.model, spec.version, rules.share, rules.budget)
-        self._shadows.follow(wanted)
+        found = [_wanted(record) for record in records if record.stage == SHADOW]
+        self._shadows.follow({one.model: one for one in found if one is not None})
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -131,3 +126,14 @@ class RolloutGuard:
             except Exception:  # the thread must outlive whatever a store or an engine raises
                 logger.exception("rollouts cannot be looked at")
             self._closing.wait(self._look_seconds)
+
+
+def _wanted(record: RolloutRecord) -> Wanted | None:
+    """Whom to ask in the shadow; nobody of an endpoint, or of a rollout that this version does not understand."""
+    try:
+        spec = read_rollout(record.spec)
+    except InvalidInput:
+        return None  # the look at it says so
+    if spec.endpoint is not None:
+        return None
+    return Wanted(record.name, record.model, spec.version, spec.shadow.share, spec.shadow.budget)

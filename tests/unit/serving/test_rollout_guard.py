@@ -137,6 +137,24 @@ def test_it_waits_for_an_experiment_that_has_the_same_units(rolling: Rolling) ->
     assert rolling.look() == ["5"]
 
 
+def test_one_that_this_version_does_not_understand_stands_in_nobodys_way(rolling: Rolling) -> None:
+    strange = replace(rolling.start(), name="strange", spec={"of": "another version"}, stage="shadow", revision=1)
+    rolling.state.rollouts.create(strange)
+    rolling.evidence = EVERYTHING_FINE
+    assert rolling.look(7)[-1] == "promoted"
+    assert "name: Field required" in rolling.desk.get("strange").waits_for
+
+
+def test_the_shadow_holds_who_is_in_it_and_nobody_else(rolling: Rolling) -> None:
+    rolling.evidence = {"gate": FINE}
+    rolling.start()
+    rolling.look()
+    assert [one.wanted.version for one in rolling.shadows._shadowed.values()] == [2]
+    rolling.evidence = EVERYTHING_FINE
+    rolling.look()
+    assert rolling.shadows._shadowed == {}
+
+
 def test_what_cannot_be_begun_is_refused(rolling: Rolling) -> None:
     with pytest.raises(NotFound, match="has no version 9; it has 1, 2, 3"):
         rolling.start(version=9)
