@@ -1,7 +1,8 @@
 """Unity Catalog's grants on registered models with names of three parts, whichever registry they are asked of.
 
 To read one needs `EXECUTE`, to make one `CREATE MODEL` on its schema; who owns or manages it changes it. What a caller
-may not know of is left out of searches. Models with plain names are everybody's who has a token of the scope.
+may not know of is left out of searches. Models with plain names are
+everybody's to read who has a token of the scope; their makers change them.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Who may change an experiment, a run or a logged model: who made it, who made its experiment, and administrators.
+"""Who may change an experiment, a run or a model: who made it, who made its experiment, and administrators.
 
 As in a workspace whose experiments are shared for reading. Everybody may look, and log runs of their own anywhere.
 """
@@ -11,7 +11,7 @@ from quikapp_ml.errors import InvalidInput, PermissionDenied
 from quikapp_ml.serving.access import Caller
 
 OWNER = "mlflow.ownerEmail"
-"""The tag that says who made an experiment or a logged model; nobody sets it but the service."""
+"""The tag that says who made an experiment or a model; nobody sets it but the service."""
 
 Check = Callable[[Stores, Any, Caller], None]
 
@@ -31,9 +31,28 @@ def check_run(stores: Stores, asked: Any, caller: Caller) -> None:
     check_run_id(stores, asked.run_id or getattr(asked, "run_uuid", ""), caller)
 
 
+def check_run_and_models(stores: Stores, asked: Any, caller: Caller) -> None:
+    """As `check_run`, and of the logged models that get metrics, or are said to come, from the run."""
+    check_run(stores, asked, caller)
+    told = [asked, *getattr(asked, "metrics", ()), *getattr(asked, "models", ())]
+    for model_id in sorted({model_id for each in told if (model_id := getattr(each, "model_id", ""))}):
+        check_model_id(stores, model_id, caller)
+
+
 def check_logged_model(stores: Stores, asked: Any, caller: Caller) -> None:
     """Raises PermissionDenied when the caller may not change the logged model that is asked for."""
     check_model_id(stores, asked.model_id, caller)
+
+
+def check_registered_model(stores: Stores, asked: Any, caller: Caller) -> None:
+    """Raises PermissionDenied when the caller may not change the registered model that is asked for.
+
+    Names of three parts are those of Unity Catalog, whose grants were asked before.
+    """
+    if caller.is_admin or _is_of_unity(asked.name) or not asked.name:
+        return
+    if stores.models.get_registered_model(asked.name).tags.get(OWNER) != caller.name:
+        raise PermissionDenied(f"{caller.name} may not change model {asked.name}: who made it or an administrator does")
 
 
 def check_run_id(stores: Stores, run_id: str, caller: Caller) -> None:
@@ -59,7 +78,7 @@ def sign(asked: Any, caller: Caller) -> None:
     fields = asked.DESCRIPTOR.fields_by_name
     if "user_id" in fields:
         asked.user_id = caller.name
-    elif "tags" in fields:
+    elif "tags" in fields and not _is_of_unity(asked.name):
         others = [tag for tag in asked.tags if tag.key != OWNER]
         del asked.tags[:]
         asked.tags.extend(others)
@@ -73,6 +92,10 @@ def check_tags(asked: Any) -> None:
     named += [tag.key for tag in asked.tags] if "tags" in fields else []
     if OWNER in named:
         raise InvalidInput(f"the tag {OWNER} says who made something: it cannot be set or removed")
+
+
+def _is_of_unity(name: str) -> bool:
+    return name.count(".") == 2
 
 
 def _owns_experiment(stores: Stores, experiment_id: str, caller: Caller) -> bool:

@@ -7,6 +7,7 @@ from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.protos import model_registry_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow.operations import Operation, optional, search_arguments
+from quikapp_ml.databricks_api.mlflow.owners import check_registered_model
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 
 
@@ -151,25 +152,27 @@ def model_proto(stores: Stores, model: Any) -> Any:
     return proto
 
 
+_MAY = check_registered_model
+
 OPERATIONS: Mapping[str, Operation] = {
-    "create_registered_model": Operation(pb.CreateRegisteredModel, _create),
+    "create_registered_model": Operation(pb.CreateRegisteredModel, _create, is_owned=True),
     "get_registered_model": Operation(pb.GetRegisteredModel, _get),
-    "update_registered_model": Operation(pb.UpdateRegisteredModel, _update),
-    "rename_registered_model": Operation(pb.RenameRegisteredModel, _rename),
-    "delete_registered_model": Operation(pb.DeleteRegisteredModel, _delete),
+    "update_registered_model": Operation(pb.UpdateRegisteredModel, _update, check=_MAY),
+    "rename_registered_model": Operation(pb.RenameRegisteredModel, _rename, check=_MAY),
+    "delete_registered_model": Operation(pb.DeleteRegisteredModel, _delete, check=_MAY),
     "search_registered_models": Operation(pb.SearchRegisteredModels, _search),
     "get_latest_versions": Operation(pb.GetLatestVersions, _latest),
-    "set_registered_model_tag": Operation(pb.SetRegisteredModelTag, _set_tag),
-    "delete_registered_model_tag": Operation(pb.DeleteRegisteredModelTag, _delete_tag),
-    "set_registered_model_alias": Operation(pb.SetRegisteredModelAlias, _set_alias),
-    "delete_registered_model_alias": Operation(pb.DeleteRegisteredModelAlias, _delete_alias),
+    "set_registered_model_tag": Operation(pb.SetRegisteredModelTag, _set_tag, check=_MAY),
+    "delete_registered_model_tag": Operation(pb.DeleteRegisteredModelTag, _delete_tag, check=_MAY),
+    "set_registered_model_alias": Operation(pb.SetRegisteredModelAlias, _set_alias, check=_MAY),
+    "delete_registered_model_alias": Operation(pb.DeleteRegisteredModelAlias, _delete_alias, check=_MAY),
     "get_model_version_by_alias": Operation(pb.GetModelVersionByAlias, _by_alias),
-    "create_model_version": Operation(pb.CreateModelVersion, _create_version),
+    "create_model_version": Operation(pb.CreateModelVersion, _create_version, check=_MAY),
     "get_model_version": Operation(pb.GetModelVersion, get_version),
-    "update_model_version": Operation(pb.UpdateModelVersion, _update_version),
-    "delete_model_version": Operation(pb.DeleteModelVersion, _delete_version),
+    "update_model_version": Operation(pb.UpdateModelVersion, _update_version, check=_MAY),
+    "delete_model_version": Operation(pb.DeleteModelVersion, _delete_version, check=_MAY),
     "search_model_versions": Operation(pb.SearchModelVersions, _search_versions),
     "get_model_version_download_uri": Operation(pb.GetModelVersionDownloadUri, _download_uri),
-    "set_model_version_tag": Operation(pb.SetModelVersionTag, _set_version_tag),
-    "delete_model_version_tag": Operation(pb.DeleteModelVersionTag, _delete_version_tag),
+    "set_model_version_tag": Operation(pb.SetModelVersionTag, _set_version_tag, check=_MAY),
+    "delete_model_version_tag": Operation(pb.DeleteModelVersionTag, _delete_version_tag, check=_MAY),
 }

@@ -8,7 +8,7 @@ from mlflow.protos import service_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import artifact_uris
 from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in, optional, page_into, search_arguments
-from quikapp_ml.databricks_api.mlflow.owners import check_run
+from quikapp_ml.databricks_api.mlflow.owners import check_run, check_run_and_models
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 from quikapp_ml.errors import InvalidInput
 
@@ -141,11 +141,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "search_runs": Operation(pb.SearchRuns, _search, _shown),
     "delete_run": Operation(pb.DeleteRun, _delete, check=check_run),
     "restore_run": Operation(pb.RestoreRun, _restore, check=check_run),
-    "log_metric": Operation(pb.LogMetric, _log_metric, check=check_run),
+    "log_metric": Operation(pb.LogMetric, _log_metric, check=check_run_and_models),
     "log_param": Operation(pb.LogParam, _log_param, check=check_run),
-    "log_batch": Operation(pb.LogBatch, _log_batch, check=check_run),
+    "log_batch": Operation(pb.LogBatch, _log_batch, check=check_run_and_models),
     "log_inputs": Operation(pb.LogInputs, _log_inputs, check=check_run),
-    "log_outputs": Operation(pb.LogOutputs, _log_outputs, check=check_run),
+    "log_outputs": Operation(pb.LogOutputs, _log_outputs, check=check_run_and_models),
     "set_tag": Operation(pb.SetTag, _set_tag, check=check_run),
     "delete_tag": Operation(pb.DeleteTag, _delete_tag, check=check_run),
     "get_metric_history": Operation(pb.GetMetricHistory, _history),

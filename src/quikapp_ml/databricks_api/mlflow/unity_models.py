@@ -9,6 +9,7 @@ from mlflow.protos import model_registry_pb2 as pb
 
 from quikapp_ml.databricks_api.mlflow import registered_models as plain
 from quikapp_ml.databricks_api.mlflow.operations import Operation, entities_in
+from quikapp_ml.databricks_api.mlflow.owners import check_registered_model
 from quikapp_ml.databricks_api.mlflow.stores import Stores
 
 
@@ -40,8 +41,12 @@ def _in_unity_words(body: dict[str, Any]) -> dict[str, Any]:
 
 OPERATIONS: Mapping[str, Operation] = {
     **{name: replace(each, then=_in_unity_words) for name, each in plain.OPERATIONS.items()},
-    "create_model_version": Operation(pb.CreateModelVersion, plain.create_version_to_fill, _in_unity_words),
-    "finalize_model_version": Operation(uc.FinalizeModelVersionRequest, _finish, _in_unity_words),
+    "create_model_version": Operation(
+        pb.CreateModelVersion, plain.create_version_to_fill, _in_unity_words, check_registered_model
+    ),
+    "finalize_model_version": Operation(
+        uc.FinalizeModelVersionRequest, _finish, _in_unity_words, check_registered_model
+    ),
     "emit_model_version_lineage": Operation(uc.EmitModelVersionLineageRequest, _emit_lineage),
     "is_sdk_repository_enabled": Operation(
         uc.IsDatabricksSdkModelsArtifactRepositoryEnabledRequest, _says_where_files_go

@@ -84,6 +84,23 @@ def test_a_logged_model_is_changed_by_its_maker_and_administrators(ask: Ask) -> 
     assert ask("DELETE", f"mlflow/{path}", "ann").status_code == 200
 
 
+def test_no_run_writes_metrics_to_a_model_of_others(ask: Ask) -> None:
+    in_ = experiment(ask, "of metrics", "admin")
+    made = ask("POST", "mlflow/logged-models", "ann", json={"experiment_id": in_, "name": "m"}).json()
+    model_id = made["model"]["info"]["model_id"]
+    metric = {"key": "m", "value": 1.0, "timestamp": 1, "step": 0, "model_id": model_id}
+    for who, expected in (("eve", 403), ("ann", 200)):
+        id_ = {"run_id": run(ask, in_, who)}
+        calls: list[tuple[str, str, dict[str, Any]]] = [
+            ("POST", "runs/log-metric", {**id_, **metric}),
+            ("POST", "runs/log-batch", {**id_, "metrics": [metric]}),
+            ("POST", "runs/outputs", {**id_, "models": [{"model_id": model_id, "step": 0}]}),
+        ]
+        assert statuses(ask, calls, who) == {expected}
+        read = {**id_, "models": [{"model_id": model_id}]}
+        assert ask("POST", "mlflow/runs/log-inputs", who, json=read).status_code == 200, "to use one changes nothing"
+
+
 def test_nobody_says_who_made_something(ask: Ask) -> None:
     in_ = experiment(ask, "signed", "ann")
     for path, body in (
@@ -97,3 +114,35 @@ def test_nobody_says_who_made_something(ask: Ask) -> None:
     assert {"key": OWNER, "value": "ann"} in told
     changed = {"model_id": model_id, "tags": [{"key": OWNER, "value": "bob"}]}
     assert ask("PATCH", f"mlflow/logged-models/{model_id}/tags", "ann", json=changed).status_code == 400
+
+
+def test_a_model_with_a_plain_name_is_changed_by_its_maker_and_administrators(ask: Ask) -> None:
+    in_ = experiment(ask, "of versions", "ann")
+    source = f"dbfs:/databricks/mlflow-tracking/{in_}/{run(ask, in_, 'ann')}/artifacts"
+    model: dict[str, Any] = {"name": "anns-model", "tags": [{"key": OWNER, "value": "eve"}]}
+    assert ask("POST", "mlflow/registered-models/create", "ann", json=model).status_code == 200
+    name, version = {"name": "anns-model"}, {"name": "anns-model", "version": "1"}
+    first: list[tuple[str, str, dict[str, Any]]] = [("POST", "model-versions/create", {**name, "source": source})]
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("PATCH", "registered-models/update", {**name, "description": "x"}),
+        ("POST", "registered-models/set-tag", {**name, "key": "t", "value": "v"}),
+        ("DELETE", "registered-models/delete-tag", {**name, "key": "t"}),
+        ("POST", "registered-models/alias", {**version, "alias": "champion"}),
+        ("DELETE", "registered-models/alias", {**name, "alias": "champion"}),
+        ("PATCH", "model-versions/update", {**version, "description": "x"}),
+        ("POST", "model-versions/set-tag", {**version, "key": "t", "value": "v"}),
+        ("DELETE", "model-versions/delete-tag", {**version, "key": "t"}),
+    ]
+    last: list[tuple[str, str, dict[str, Any]]] = [
+        ("DELETE", "model-versions/delete", version),
+        ("POST", "registered-models/rename", {**name, "new_name": "anns-other"}),
+        ("DELETE", "registered-models/delete", {"name": "anns-other"}),
+    ]
+    assert statuses(ask, first, "eve") == {403} and statuses(ask, first, "ann") == {200}
+    unity = [(method, f"unity-catalog/{path}", body) for method, path, body in calls]
+    assert statuses(ask, [*calls, *unity, *last[:2]], "eve") == {403}
+    assert statuses(ask, calls, "ann") == statuses(ask, calls, "admin") == {200}
+    assert ask("GET", "mlflow/registered-models/get", "eve", params=name).status_code == 200
+    forged = {**name, "key": OWNER, "value": "eve"}
+    assert ask("POST", "mlflow/registered-models/set-tag", "ann", json=forged).status_code == 400
+    assert statuses(ask, last, "ann") == {200}
