@@ -112,7 +112,8 @@ BAD: list[tuple[str, Any]] = [
     ("salt", "a:b"), ("salt", ""), ("layer", "ä"), ("slice", {"start": 1, "end": 0}), ("slice", {"start": 1.0}),
     ("holdout", {"salt": "h", "share": 1.0}), ("audience", {"planets": []}), ("overrides", {"ann": "blue"}),
     ("overrides", {"": "new"}), ("planned_units", 1), ("guardrails", [{"name": "g", "of": "click", "at_most": 0}]),
-    ("colour", "red"),
+    ("colour", "red"), ("bandit", []), ("bandit", {"floor": 0}), ("sticky", "yes"), ("learnt", {}),
+    ("weighed_at", "2026-11-25T08:00:00Z"),
 ]  # fmt: skip
 
 

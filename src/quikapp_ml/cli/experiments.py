@@ -66,7 +66,7 @@ def create(file: File) -> None:
 
 @app.command("change")
 def change(file: File) -> None:
-    """Let the text of a file hold: of a draft all of it, of a running one only `overrides` and `hypothesis`."""
+    """Let the text of a file hold: of a draft all of it, of a running one only what moves nobody."""
     spec = read_spec(_read(file))
     with _desk() as desk:
         desk.change(spec.name, spec, local_user())

@@ -78,7 +78,8 @@ class ExperimentDesk:
         split_of(spec)
         for field in WRITTEN:
             if getattr(spec, field) is not None:
-                raise InvalidInput(f"{field} is written by the service while the experiment is running; leave it out")
+                message = f"{field} is written by the service while the experiment is running; leave it out"
+                raise InvalidInput(message, (Problem(field, "written_by_service", message),))
         now = self._clock()
         record = ExperimentRecord(spec.name, document_of(spec), ExperimentState.DRAFT, by, now, now)
         self._records.create(record, by)

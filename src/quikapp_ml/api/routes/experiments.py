@@ -47,7 +47,7 @@ async def show_experiment(request: Request, name: str) -> Response:
 
 @router.put(_ONE, **documented("change_experiment"))
 async def change_experiment(request: Request, name: str) -> Response:
-    """Let another text hold: of a draft all of it, of a running one only `overrides` and `hypothesis`."""
+    """Let another text hold: of a draft all of it, of a running one only what moves nobody: see docs/experiments.md."""
     spec = await read_question(request, ExperimentSpec)
     return await _steered(request, service_of(request).experiment_desk.change, name, spec)
 
