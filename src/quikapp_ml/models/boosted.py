@@ -8,12 +8,13 @@ from typing import Any, Self
 import numpy as np
 
 from quikapp_ml.errors import Damaged
-from quikapp_ml.models.linear import Floats, logistic, select_columns
+from quikapp_ml.models.linear import Floats, LinearHead, logistic
 from quikapp_ml.models.shapley import ShapleyTables
 
 Array = np.ndarray[Any, Any]
 
 MAX_DEPTH = 6
+BOOSTED = "boosted"
 _PARTS = ("splits", "thresholds", "leaves", "covers")
 
 
@@ -61,12 +62,13 @@ class Trees:
 
 @dataclass(frozen=True)
 class BoostedHead:
-    """score = logistic(bias + slope × what the trees add up to): the same promises as `LinearHead`.
+    """score = logistic(shift + slope × (a linear head + trees that correct it)): the promises of `LinearHead`.
 
-    `contributions` are Shapley values over the trees (TreeSHAP, by the covers of the leaves), times the slope.
+    The line knows what was believed before any data; the trees add what it cannot say. `contributions` are those of the
+    line and Shapley values over the trees (TreeSHAP, by the covers of the leaves), times the slope.
     """
 
-    names: tuple[str, ...]
+    line: LinearHead
     trees: Trees
     slope: float
     shift: float
@@ -77,6 +79,11 @@ class BoostedHead:
         if int(self.trees.splits.max(initial=0)) >= len(self.names):
             raise Damaged("the trees of a model ask for more features than it names")
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features, in the order of their columns."""
+        return self.line.names
+
     @cached_property
     def _tables(self) -> ShapleyTables:
         trees = self.trees
@@ -84,39 +91,55 @@ class BoostedHead:
 
     @property
     def bias(self) -> float:
-        """The logit where nothing is known: the mean over what the trees were learnt from."""
-        return self.shift + self.slope * self._tables.expected
+        """The logit of the line where nothing is known, and the mean of the trees over what they were learnt from."""
+        return self.shift + self.slope * (self.line.bias + self._tables.expected)
 
     def select(self, names: Sequence[str], features: Floats) -> Floats:
         """The head's own columns, in its order. Raises InvalidInput when one that it needs is missing."""
-        return select_columns(self.names, names, features)
+        return self.line.select(names, features)
 
     def contributions(self, features: Floats) -> Floats:
         """(n_items, n_features): what each feature adds to the logit of each item."""
         is_right = features.astype(np.float32)[:, self.trees.splits] >= self.trees.thresholds
-        return self.slope * self._tables.values(is_right, len(self.names))
+        by_trees = self._tables.values(is_right, len(self.names))
+        return np.asarray(self.slope * (self.line.contributions(features) + by_trees), dtype=float)
 
     def logits(self, features: Floats) -> Floats:
-        """(n_items,): the calibrated sum of the trees; equal, but for rounding, to bias plus the contributions."""
-        return self.shift + self.slope * self.trees.margins(features)
+        """(n_items,): equal, but for rounding, to bias plus the contributions."""
+        return self.shift + self.slope * (self.line.logits(features) + self.trees.margins(features))
 
     def scores(self, features: Floats) -> Floats:
         """(n_items,) in 0..1."""
         return logistic(self.logits(features))
 
     def arrays(self, prefix: str) -> dict[str, Array]:
-        """The trees, for `Model.arrays`."""
-        return {f"{prefix}_{part}": getattr(self.trees, part) for part in _PARTS}
+        """The line and the trees, for `Model.arrays`."""
+        return {**self.line.arrays(prefix), **{f"{prefix}_{part}": getattr(self.trees, part) for part in _PARTS}}
 
     def facts(self) -> dict[str, Any]:
-        """Names and calibration, for `Model.facts`."""
-        return {"kind": "boosted", "names": list(self.names), "slope": self.slope, "shift": self.shift}
+        """Names, bias of the line and calibration, for `Model.facts`."""
+        return {**self.line.facts(), "kind": BOOSTED, "slope": self.slope, "shift": self.shift}
 
     @classmethod
     def from_parts(cls, prefix: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Self:
         """The opposite of `arrays` and `facts`. Raises Damaged."""
         try:
             trees = Trees(*(arrays[f"{prefix}_{part}"] for part in _PARTS))
-            return cls(tuple(facts["names"]), trees, float(facts["slope"]), float(facts["shift"]))
+            line = LinearHead.from_parts(prefix, arrays, facts)
+            return cls(line, trees, float(facts["slope"]), float(facts["shift"]))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise Damaged(f"the head {prefix!r} of the model cannot be read: {error}") from error
+
+
+Head = LinearHead | BoostedHead
+
+
+def head_from_parts(prefix: str, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> Head:
+    """A head of either kind from its parts. Raises Damaged."""
+    is_boosted = isinstance(facts, Mapping) and facts.get("kind") == BOOSTED
+    return (BoostedHead if is_boosted else LinearHead).from_parts(prefix, arrays, facts)
+
+
+def line_of(head: Head) -> LinearHead:
+    """What a head says without its trees."""
+    return head.line if isinstance(head, BoostedHead) else head

@@ -40,7 +40,13 @@ class LinearHead:
 
         Columns that the head does not know are left out. Raises InvalidInput when one that it needs is missing.
         """
-        return select_columns(self.names, names, features)
+        if tuple(names) == self.names:
+            return features
+        at = {name: column for column, name in enumerate(names)}
+        missing = [name for name in self.names if name not in at]
+        if missing:
+            raise InvalidInput(f"the model needs the features {', '.join(missing)}; given were {', '.join(names)}")
+        return np.array(features[:, [at[name] for name in self.names]], dtype=float, order="C")
 
     def contributions(self, features: Floats) -> Floats:
         """(n_items, n_features): what each feature adds to the logit of each item."""
@@ -71,20 +77,6 @@ class LinearHead:
             return cls(tuple(facts["names"]), weights, scales, float(facts["bias"]))
         except (KeyError, TypeError, ValueError) as error:
             raise Damaged(f"the head {prefix!r} of the model cannot be read: {error}") from error
-
-
-def select_columns(wanted: tuple[str, ...], names: Sequence[str], features: Floats) -> Floats:
-    """The wanted columns, in their order, out of `features` (n_items, len(names)); others are left out.
-
-    Raises InvalidInput when one of them is missing.
-    """
-    if tuple(names) == wanted:
-        return features
-    at = {name: column for column, name in enumerate(names)}
-    missing = [name for name in wanted if name not in at]
-    if missing:
-        raise InvalidInput(f"the model needs the features {', '.join(missing)}; given were {', '.join(names)}")
-    return np.array(features[:, [at[name] for name in wanted]], dtype=float, order="C")
 
 
 def logistic(logits: Floats) -> Floats:

@@ -7,6 +7,7 @@ import numpy as np
 
 from quikapp_ml.errors import Damaged
 from quikapp_ml.models.base import Model
+from quikapp_ml.models.boosted import Head, head_from_parts
 from quikapp_ml.models.linear import Floats, LinearHead, feature_columns
 
 RANKING_PRIOR: Mapping[str, float] = {
@@ -28,13 +29,13 @@ PRIOR_BIAS = -3.0
 
 
 class ContentRanker(Model):
-    """One logistic head over features of an item, its author and channel, and the words of the query."""
+    """One head, linear or boosted, over features of an item, its author and channel, and the words of the query."""
 
     name = "content-ranker"
     inputs: ClassVar[Mapping[str, str]] = dict.fromkeys(RANKING_PRIOR, "double")
     outputs: ClassVar[Mapping[str, str]] = {"score": "double"}
 
-    def __init__(self, head: LinearHead) -> None:
+    def __init__(self, head: Head) -> None:
         self.head_ = head
 
     @classmethod
@@ -57,7 +58,7 @@ class ContentRanker(Model):
         return {"score": self.score(self.head_.names, features).tolist()}
 
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Weights and scales."""
+        """Weights and scales, and trees where there are some."""
         return self.head_.arrays("item")
 
     def facts(self) -> dict[str, Any]:
@@ -69,4 +70,4 @@ class ContentRanker(Model):
         """The opposite of `arrays` and `facts`. Raises Damaged."""
         if "head" not in facts:
             raise Damaged(f"the model {cls.name!r} cannot be read: its head is missing")
-        return cls(LinearHead.from_parts("item", arrays, facts["head"]))
+        return cls(head_from_parts("item", arrays, facts["head"]))

@@ -8,6 +8,7 @@ import numpy as np
 from quikapp_ml.entities.decisions import ITEM_TYPES, ItemType
 from quikapp_ml.errors import Damaged, InvalidInput
 from quikapp_ml.models.base import Model
+from quikapp_ml.models.boosted import Head, head_from_parts
 from quikapp_ml.models.linear import Floats, LinearHead, feature_columns
 
 CHANNEL_PRIOR: Mapping[str, float] = {
@@ -124,7 +125,7 @@ class ItemSimilarity:
 
 
 class RecommendationModel(Model):
-    """Three heads, one an item type, and the similarity of channels.
+    """Three heads, linear or boosted, one an item type, and the similarity of channels.
 
     A score is the chance that this item, rather than one of ten others picked at random, is what the person turns
     to next: so scores of different types can stand in one list.
@@ -134,7 +135,7 @@ class RecommendationModel(Model):
     inputs: ClassVar[Mapping[str, str]] = {"item_type": "string", **dict.fromkeys(_FEATURES, "double")}
     outputs: ClassVar[Mapping[str, str]] = {"score": "double"}
 
-    def __init__(self, heads: Mapping[ItemType, LinearHead], similarity: ItemSimilarity) -> None:
+    def __init__(self, heads: Mapping[ItemType, Head], similarity: ItemSimilarity) -> None:
         self.heads_ = dict(heads)
         self.similarity_ = similarity
 
@@ -171,7 +172,7 @@ class RecommendationModel(Model):
         return {"score": scores.tolist()}
 
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Weights and scales of the heads, and the similarity of channels."""
+        """Weights, scales and trees of the heads, and the similarity of channels."""
         arrays: dict[str, np.ndarray[Any, Any]] = {}
         for item_type, head in self.heads_.items():
             arrays.update(head.arrays(item_type))
@@ -190,7 +191,7 @@ class RecommendationModel(Model):
     def from_parts(cls, arrays: dict[str, np.ndarray[Any, Any]], facts: dict[str, Any]) -> Self:
         """The opposite of `arrays` and `facts`. Raises Damaged."""
         try:
-            heads = {kind: LinearHead.from_parts(kind, arrays, facts["heads"][kind]) for kind in ITEM_TYPES}
+            heads = {kind: head_from_parts(kind, arrays, facts["heads"][kind]) for kind in ITEM_TYPES}
             similarity = ItemSimilarity(facts["channel_ids"], arrays["neighbours"], arrays["similarities"])
         except (KeyError, TypeError) as error:
             raise Damaged(f"the model {cls.name!r} cannot be read: {error} is missing") from error

@@ -70,6 +70,15 @@ class Choices:
         """Questions before the moment, and those from it on."""
         return self.only(self.at < moment), self.only(self.at >= moment)
 
+    def thinned(self, n_others: int, seed: int = 0) -> "Choices":
+        """The same questions with at most so many items that were not chosen, drawn by a seeded generator."""
+        lots = np.where(self.chosen, -1.0, np.random.default_rng(seed).random(len(self.chosen)))
+        order = np.lexsort((lots, self.question))
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order)) - np.searchsorted(self.question, self.question[order])
+        rows = place <= n_others
+        return replace(self, features=self.features[rows], chosen=self.chosen[rows], question=self.question[rows])
+
     def column(self, name: str) -> Floats:
         """(n_rows,): one feature."""
         return np.asarray(self.features[:, self.names.index(name)], dtype=float)
@@ -134,7 +143,7 @@ def fit_head(choices: Choices, previous: LinearHead, prior: Mapping[str, float])
     scales = np.where(scales > 0, scales, previous.scales)
     before = np.append(previous.weights / previous.scales * scales, previous.bias)
     design = np.column_stack([features / scales, np.ones(len(features))])
-    weights = _row_weights(choices)
+    weights = row_weights(choices)
     pull = np.append(np.full(len(scales), PRIOR_STRENGTH), PRIOR_STRENGTH / 100)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
@@ -193,7 +202,8 @@ def mean_with_interval(
     return float((sums.sum(axis=1) / counts.sum(axis=1)).mean()), float(low), float(high)
 
 
-def _row_weights(choices: Choices) -> Floats:
+def row_weights(choices: Choices) -> Floats:
+    """(n_rows,): 1 for what was chosen, and N_ALTERNATIVES shared by the others of a question."""
     n_others = np.bincount(choices.question, ~choices.chosen, choices.n_questions)
     share = N_ALTERNATIVES / np.maximum(n_others, 1)
     return np.asarray(np.where(choices.chosen, 1.0, share[choices.question]), dtype=float)

@@ -101,14 +101,15 @@ def _fit(design: csr_array, loss: Callable[[Floats], tuple[float, Floats]], prio
     return Fitted(prior.weights + change[:, :-1], prior.biases + change[:, -1])
 
 
-def calibrate(logits: Floats, targets: Floats) -> tuple[float, float]:
+def calibrate(logits: Floats, targets: Floats, importance: Floats | None = None) -> tuple[float, float]:
     """Slope (above 0) and shift that make logits honest about held-out targets of 0 and 1. (Platt 1999.)"""
+    weights = np.ones_like(logits) if importance is None else importance
 
     def objective(point: Floats) -> tuple[float, Floats]:
         slope, shift = float(np.exp(point[0])), float(point[1])
         moved = slope * logits + shift
-        errors = logistic(moved) - targets
-        value = float((np.logaddexp(0.0, moved) - targets * moved).sum())
+        errors = weights * (logistic(moved) - targets)
+        value = float(weights @ (np.logaddexp(0.0, moved) - targets * moved))
         return value, np.array([slope * float(errors @ logits), float(errors.sum())])
 
     found = minimize(objective, np.zeros(2), jac=True, method="L-BFGS-B")

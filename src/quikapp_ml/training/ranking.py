@@ -15,7 +15,8 @@ from quikapp_ml.features.viewpoint import Viewpoint
 from quikapp_ml.models.ranking import RANKING_PRIOR, ContentRanker
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS
-from quikapp_ml.training.choices import Choices, ChoicesBuilder, fit_head, mean_with_interval, ndcg_of_questions
+from quikapp_ml.training.boosted import fit_ranking_head
+from quikapp_ml.training.choices import Choices, ChoicesBuilder, mean_with_interval, ndcg_of_questions
 from quikapp_ml.training.recipe import NotEnoughData, Recipe
 from quikapp_ml.training.replay import ordered_events
 from quikapp_ml.training.slices import gain_by_slice, has_few_candidates
@@ -45,8 +46,8 @@ class RankingRecipe(Recipe[ContentRanker, Choices]):
         return examples.split_at(float(sorted(examples.at)[int(0.8 * examples.n_questions)]))
 
     def fit(self, examples: Choices, previous: ContentRanker) -> ContentRanker:
-        """A head near the previous one."""
-        return ContentRanker(fit_head(examples, previous.head_, RANKING_PRIOR))
+        """A head near the previous one, with trees where they help."""
+        return ContentRanker(fit_ranking_head(examples, previous.head_, RANKING_PRIOR))
 
     def evaluate(self, model: ContentRanker, examples: Choices) -> dict[str, float]:
         """NDCG@10 of the chosen conversation, beside popularity and recency."""

@@ -17,11 +17,11 @@ from quikapp_ml.models.recommendation import PRIORS, ItemSimilarity, Recommendat
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS
 from quikapp_ml.training.adoptions import Adoptions, AdoptionsBuilder
+from quikapp_ml.training.boosted import fit_ranking_head
 from quikapp_ml.training.choices import (
     Choices,
     ChoicesBuilder,
     Flags,
-    fit_head,
     mean_with_interval,
     ndcg_of_questions,
 )
@@ -99,13 +99,13 @@ class RecommendationRecipe(Recipe[RecommendationModel, RecommendationExamples]):
         )
 
     def fit(self, examples: RecommendationExamples, previous: RecommendationModel) -> RecommendationModel:
-        """Heads near the previous ones, and the similarity of channels from all adoptions.
+        """Heads near the previous ones, with trees where they help, and the similarity of channels from all adoptions.
 
         A head with fewer than MIN_OF_A_KIND choices stays what it was.
         """
         choices = {**examples.choices, "channel": _with_past_similarity(examples)}
         heads = {
-            kind: fit_head(choices[kind], previous.heads_[kind], PRIORS[kind])
+            kind: fit_ranking_head(choices[kind], previous.heads_[kind], PRIORS[kind])
             if choices[kind].n_questions >= MIN_OF_A_KIND
             else previous.heads_[kind]
             for kind in ITEM_TYPES

@@ -49,6 +49,7 @@ class ThreadView:
             "age": self._since(of["last"]),
             "rank": _ranks(self.age),
             "lifetime": self._since(of["first"]),
+            "third_last": self._since(of["times"][:, 2]),
             "gap": np.log1p(np.clip(of["last"] - of["before_last"], 0, None)),
             "joined": self._since(of["joined"]),
             "posts": np.log1p(of["posts"]),
@@ -92,6 +93,8 @@ class ThreadView:
             "new_since_session": (of["times"] > before).sum(axis=1).astype(float),
             "began_since_session": (of["first"] > before).astype(float),
             "own_after": np.clip((last - of["last"]) / HOUR, -12, 48),
+            "after_followed": _signed_log(of["last"] - me.followed),
+            "began_after_followed": _signed_log(of["first"] - me.followed),
         }
         for name, mine in (("posts", own), ("joins", joins)):
             columns[f"own_{name}_since"] = _count_since(mine, of["last"])
@@ -175,6 +178,8 @@ class ThreadView:
             "place_busy": np.log1p(busy[channel]),
             "share_of_place": pace / (busy[channel] + 0.1),
             "place_rank": np.log1p(place_in),
+            "place_new": (self.of["times"] > last_in[channel][:, None]).sum(axis=1).astype(float),
+            "place_began": (self.of["first"] > last_in[channel]).astype(float),
         }
 
 
@@ -188,6 +193,10 @@ def _ranks(values: Array) -> Array:
     ranks = np.empty(len(values))
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     return np.log1p(ranks)
+
+
+def _signed_log(seconds: Array) -> Array:
+    return np.asarray(np.sign(seconds) * np.log1p(np.abs(seconds)))
 
 
 def _count_since(times: Array, moments: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 NEVER = -1e12
+MOST_HALVINGS = 500
 
 
 class _Row:
@@ -45,9 +46,18 @@ class FadingLinks:
         """Strengthen a link."""
         if self._began is None:
             self._began = at
+        if at - self._began > MOST_HALVINGS * self._half_life:
+            self._begin_anew(at)
         row = self._rows.setdefault(one, _Row())
         place = row.place(other)
         row.values[place] += weight * 2.0 ** ((at - self._began) / self._half_life)
+
+    def _begin_anew(self, at: float) -> None:
+        """Weights are kept as of the beginning, which must not lie so far back that they outgrow a number."""
+        halvings = int((at - (self._began or 0.0)) / self._half_life)
+        self._began = (self._began or 0.0) + halvings * self._half_life
+        for row in self._rows.values():
+            row.values *= 2.0**-halvings
 
     def row(self, one: int, at: float, size: int) -> Array:
         """(size + 1,): the links of one as they are now; the last entry, for nobody, is 0."""

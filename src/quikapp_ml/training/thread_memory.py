@@ -57,6 +57,8 @@ class Person:
     join_times: list[float] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
     last_channel: int = -1
+    followed: float = NEVER
+    """When the post was written that one's own last post came after, in its thread."""
     last_in: dict[int, float] = field(default_factory=dict)
 
 
@@ -120,6 +122,7 @@ class ThreadMemory:
             self._begin(thread, user, at)
         else:
             self._link(thread, user, at, is_join=is_join)
+        person.followed = at if is_new else float(self.of_thread["last"][thread])
         self._count(thread, user, at, is_join=is_join)
         self.of_thread["channel"][thread] = channel
         self._note_person(user, channel, at)

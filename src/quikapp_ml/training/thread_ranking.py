@@ -18,11 +18,11 @@ Array = np.ndarray[Any, Any]
 
 MIN_POSTS = 20
 MIN_CANDIDATES = 20
-N_OTHERS = 30
+N_OTHERS = 40
 """So many of the threads that were not chosen are learnt from, a question."""
 QUESTIONS_AT_ONCE = 200
 CUTOFF = 10
-BOOSTING = Boosting(depth=6, rounds=350, rate=0.06, column_share=0.4, n_threads=2)
+BOOSTING = Boosting(depth=6, rounds=300, rate=0.07, column_share=0.4, n_threads=2)
 RANKER = "ranker"
 BASELINES: Mapping[str, tuple[str, float]] = {
     "recency": ("age", -1.0),

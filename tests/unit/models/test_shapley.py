@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quikapp_ml.models.boosted import BoostedHead, Trees
+from quikapp_ml.models.linear import LinearHead
 
 N_FEATURES = 4
 
 
-def random_head(depth: int, n_trees: int, seed: int) -> BoostedHead:
+def random_head(depth: int, n_trees: int, seed: int, with_line: bool = False) -> BoostedHead:
     rng = np.random.default_rng(seed)
     n_nodes = 2**depth - 1
     trees = Trees(
@@ -20,7 +21,8 @@ def random_head(depth: int, n_trees: int, seed: int) -> BoostedHead:
         rng.normal(size=(n_trees, n_nodes + 1)),
         rng.integers(1, 50, (n_trees, n_nodes + 1)).astype(float),
     )
-    return BoostedHead(tuple("abcd"), trees, 1.5, -0.5)
+    line = LinearHead(tuple("abcd"), rng.normal(size=4) * with_line, np.ones(4), 0.25 * with_line)
+    return BoostedHead(line, trees, 1.5, -0.5)
 
 
 def expected_of(trees: Trees, tree: int, row: np.ndarray, known: frozenset[int], place: int = 0) -> float:
@@ -70,13 +72,13 @@ def test_contributions_are_shapley_values_by_their_definition(depth: int) -> Non
 @settings(max_examples=25, deadline=None)
 @given(depth=st.integers(1, 6), seed=st.integers(0, 1_000))
 def test_contributions_and_bias_add_up_to_the_logit(depth: int, seed: int) -> None:
-    head = random_head(depth, 5, seed)
+    head = random_head(depth, 5, seed, with_line=True)
     rows = np.random.default_rng(seed).normal(size=(4, N_FEATURES))
     assert head.bias + head.contributions(rows).sum(axis=1) == pytest.approx(head.logits(rows))
 
 
 def test_a_feature_that_no_split_asks_for_adds_nothing() -> None:
     trees = Trees(np.array([[1]]), np.array([[0.5]], dtype=np.float32), np.array([[-1.0, 3.0]]), np.array([[3.0, 1.0]]))
-    head = BoostedHead(("a", "b"), trees, 1.0, 0.0)
+    head = BoostedHead(LinearHead.prior({"a": 0.0, "b": 0.0}, 0.0), trees, 1.0, 0.0)
     assert head.bias == 0.0
     assert head.contributions(np.array([[9.0, 0.0], [9.0, 1.0]])).tolist() == [[0.0, -1.0], [0.0, 3.0]]

@@ -94,3 +94,12 @@ def test_kinds_weigh_the_same_and_empty_ones_are_left_out() -> None:
     askers = {"a": np.arange(100), "b": np.arange(2), "c": np.zeros(0, dtype=np.int64)}
     assert mean_with_interval(gains, askers)[0] == pytest.approx(0.5)
     assert mean_with_interval({"c": np.zeros(0)}, askers) == (0.0, 0.0, 0.0)
+
+
+def test_thinned_choices_keep_what_was_chosen_and_so_many_others() -> None:
+    whole, thin = choices(n_items=20), choices(n_items=20).thinned(5)
+    assert thin.n_questions == whole.n_questions
+    assert np.bincount(thin.question).tolist() == [6] * thin.n_questions
+    assert np.bincount(thin.question, thin.chosen).tolist() == [1.0] * thin.n_questions
+    assert thin.features[thin.chosen].tolist() == whole.features[whole.chosen].tolist()
+    assert whole.thinned(20).features.tolist() == whole.features.tolist()

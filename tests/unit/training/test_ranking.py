@@ -7,6 +7,7 @@ import pytest
 
 from quikapp_ml.entities.events import parse_event
 from quikapp_ml.importers.sample import SampleConfig, generate
+from quikapp_ml.models.boosted import line_of
 from quikapp_ml.models.ranking import RANKING_PRIOR, ContentRanker
 from quikapp_ml.training.choices import Choices
 from quikapp_ml.training.ranking import RankingRecipe, examples_of
@@ -57,7 +58,7 @@ def test_the_gain_over_the_version_before_is_told_by_slices() -> None:
 
 
 def test_what_a_log_cannot_tell_stays_as_it_was() -> None:
-    head = RECIPE.fit(examples(), ContentRanker.prior()).head_
+    head = line_of(RECIPE.fit(examples(), ContentRanker.prior()).head_)
     raw = dict(zip(head.names, head.weights / head.scales, strict=True))
     for name in ("query_match", "query_found"):
         assert raw[name] == pytest.approx(RANKING_PRIOR[name])

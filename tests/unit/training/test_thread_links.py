@@ -11,6 +11,13 @@ def test_a_link_halves_in_its_half_life_and_nobody_is_linked_to_nobody() -> None
     assert links.row(0, 1_200.0, size=3).tolist() == [0.0] * 4
 
 
+def test_years_of_short_half_lives_do_not_outgrow_a_number() -> None:
+    links = FadingLinks(half_life=1.0)
+    for at in range(0, 5_000, 5):
+        links.add(0, 0, 1.0, float(at))
+    assert links.row(0, 4_995.0, size=1).tolist() == [pytest.approx(1 / (1 - 2**-5)), 0.0]
+
+
 def test_rows_grow() -> None:
     links, times = FadingLinks(10.0), LastTimes()
     for other in range(50):
