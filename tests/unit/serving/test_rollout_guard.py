@@ -8,17 +8,13 @@ from pathlib import Path
 import pytest
 
 from quikapp_ml.entities.experiments import ExperimentSpec
-from quikapp_ml.entities.rollouts import Abort, RolloutSpec
-from quikapp_ml.errors import AlreadyExists, Conflict, InvalidInput, NotFound
-from quikapp_ml.experiments.assignment import position
+from quikapp_ml.errors import NotFound
 from quikapp_ml.experiments.rollout import Evidence
-from quikapp_ml.serving.experiments import spec_of, split_of
-from quikapp_ml.serving.rollouts import read_rollout, shown
 from quikapp_ml.stores.lake.rollout_steps import ROLLOUT_STEPS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
 from quikapp_ml.stores.state.memory import MemoryControlState
-from quikapp_ml.training.alias_moves import ALIAS_MOVES, moves_of
-from support.rolling import EVERYTHING_FINE, FINE, RANKER, SPEC, Rolling
+from quikapp_ml.training.alias_moves import moves_of
+from support.rolling import EVERYTHING_FINE, FINE, RANKER, Rolling
 
 UP = ["shadow", "1", "5", "20", "50", "100", "promoted"]
 
@@ -66,25 +62,6 @@ def test_harm_sends_it_back_from_everywhere(rolling: Rolling, stage: str, before
         assert (move.to_version, move.why) == (3, "rollout ranks: clicks got lower")
 
 
-def test_who_has_the_challenger_keeps_it_and_each_step_is_an_experiment(rolling: Rolling) -> None:
-    rolling.evidence = EVERYTHING_FINE
-    rolling.start()
-    treated: set[str] = set()
-    users = [f"user-{number}" for number in range(3_000)]
-    for stage in ("1", "5", "20", "50", "100"):
-        while rolling.record.stage != stage:
-            rolling.look()
-        running = [name for name, state in rolling.states().items() if state == "running"]
-        assert running == [f"ranks-{stage}"]
-        spec = spec_of(rolling.experiments.get(running[0]))
-        now = {user for user in users if split_of(spec).assign(user).variant == "challenger"}
-        assert treated <= now
-        assert now == {user for user in users if position("ranks", user) >= 1 - int(stage) / 100}
-        assert len(now) == pytest.approx(30 * int(stage), rel=0.35)
-        assert [one.name for one in spec.guardrails] == ["clicks", "latency-p95", "errors"]
-        treated = now
-
-
 def test_what_is_not_clear_is_waited_for_and_told(rolling: Rolling) -> None:
     rolling.start()
     assert rolling.look(2) == ["gate", "gate"]
@@ -95,20 +72,6 @@ def test_what_is_not_clear_is_waited_for_and_told(rolling: Rolling) -> None:
     rolling.evidence = EVERYTHING_FINE
     assert rolling.look() == ["shadow"]
     assert rolling.record.waits_for == ""
-
-
-def test_giving_up_is_a_step_back(rolling: Rolling) -> None:
-    rolling.evidence = {**EVERYTHING_FINE, "5": Evidence(unclear="wait")}
-    rolling.start()
-    assert rolling.look(4)[-1] == "5"
-    record = rolling.guard.follow(rolling.desk.abort("ranks", Abort(reason="Wrong data."), "bob"))
-    assert (record.stage, record.is_settled, record.steps[-1].by) == ("rolled_back", True, "bob")
-    assert record.steps[-1].why == "given up: Wrong data."
-    assert set(rolling.states().values()) == {"stopped"}
-    assert rolling.aliases.held(RANKER, CHALLENGER) is None
-    with pytest.raises(Conflict, match="has ended"):
-        rolling.desk.abort("ranks", Abort(reason="Again."), "bob")
-    assert shown(record).steps[-1] == record.steps[-1]
 
 
 def test_an_experiment_that_somebody_stopped_ends_it(rolling: Rolling) -> None:
@@ -155,42 +118,6 @@ def test_the_shadow_holds_who_is_in_it_and_nobody_else(rolling: Rolling) -> None
     assert rolling.shadows._shadowed == {}
 
 
-def test_what_cannot_be_begun_is_refused(rolling: Rolling) -> None:
-    with pytest.raises(NotFound, match="has no version 9; it has 1, 2, 3"):
-        rolling.start(version=9)
-    with pytest.raises(InvalidInput, match="answers everybody already"):
-        rolling.start(version=1)
-    with pytest.raises(NotFound, match="nothing to compare with"):
-        rolling.start(subject="sentiment")
-    with pytest.raises(InvalidInput, match="over HTTP"):
-        rolling.start(subject=None, endpoint="mine")
-    rolling.start()
-    with pytest.raises(Conflict, match="one rollout at a time"):
-        rolling.start(name="others", version=3)
-    rolling.guard.follow(rolling.desk.abort("ranks", Abort(reason="x"), "ann"))
-    with pytest.raises(AlreadyExists, match="another name"):
-        rolling.start()
-    with pytest.raises(InvalidInput, match="version: Field required"):
-        read_rollout({"name": "a", "subject": "rank"})
-
-
-def test_a_model_that_only_a_challenger_answers_for_has_a_champion_in_the_end(rolling: Rolling) -> None:
-    rolling.registry.remove_alias(RANKER, CHAMPION)
-    rolling.registry.set_alias(RANKER, CHALLENGER, 1)
-    rolling.evidence = EVERYTHING_FINE
-    rolling.start()
-    assert rolling.aliases.held(RANKER, CHALLENGER) == 1, "or everybody had the new one at once"
-    rolling.look(8)
-    assert (rolling.aliases.held(RANKER, CHAMPION), rolling.aliases.held(RANKER, CHALLENGER)) == (2, 1)
-
-
-def test_a_step_that_was_taken_elsewhere_is_not_taken_twice(rolling: Rolling) -> None:
-    record = rolling.start()
-    rolling.desk.step(record, "shadow", "guard", "judged")
-    with pytest.raises(Conflict, match="took a step at the same time"):
-        rolling.desk.step(record, "shadow", "guard", "judged")
-
-
 def test_it_looks_by_itself_and_outlives_what_fails(rolling: Rolling, caplog: pytest.LogCaptureFixture) -> None:
     rolling.start()
     failures = iter([NotFound("the table is away"), ZeroDivisionError()])
@@ -211,24 +138,3 @@ def test_it_looks_by_itself_and_outlives_what_fails(rolling: Rolling, caplog: py
         time.sleep(0.02)
     assert rolling.record.stage == "promoted"
     assert "rollout ranks waits at gate: the table is away" in caplog.text
-
-
-def test_no_alias_moves_without_a_row(rolling: Rolling) -> None:
-    rolling.evidence = EVERYTHING_FINE
-    rolling.start()
-    rolling.look(9)
-    kept = {(row["alias"], row["to_version"]) for row in rolling.rows(ALIAS_MOVES.name)}
-    assert kept == {(CHALLENGER, 2), (CHAMPION, 2)}
-
-
-def test_a_draft_left_by_a_crash_is_started(rolling: Rolling) -> None:
-    rolling.evidence = {**EVERYTHING_FINE, "1": Evidence(unclear="wait")}
-    rolling.start()
-    rolling.look()
-    record = rolling.desk.step(rolling.record, "1", "guard", "judged")
-    from_a_crash = replace(record)
-    rolling.world.follow(from_a_crash)
-    rolling.world.follow(from_a_crash)
-    assert rolling.states() == {"ranks-1": "running"}
-    assert rolling.look() == ["1"]
-    assert RolloutSpec.model_validate(SPEC).name == "ranks"
