@@ -39,7 +39,7 @@ def test_the_package_brings_a_starter_for_every_model_that_the_product_documents
     assert {name: (known.semantic_version, known.alias) for name, known in found.items()} == {
         "recommendation-v2": ("3.1.0", "champion"),
         "spam-classifier": ("2.4.0", "champion"),
-        "sentiment-bert": ("1.2.0", "champion"),
+        "sentiment-bert": ("2.0.0", "champion"),
         "content-ranker": ("1.0.0", "challenger"),
     }
 

@@ -27,7 +27,7 @@ CHECKPOINT_FILE = "checkpoint.pt"
 class Plan:
     """How to fine-tune; two runs of one plan differ by nothing but rounding on other processors."""
 
-    epochs: float = 0.7
+    epochs: float = 0.6
     tokens_a_batch: int = 2048
     learning_rate: float = 6e-5
     weight_decay: float = 0.01

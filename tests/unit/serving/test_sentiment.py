@@ -1,5 +1,6 @@
 """Sentiment of lists of messages."""
 
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 
 from quikapp_ml.entities.decisions import SENTIMENT_LABELS, SentimentAnswer
 from quikapp_ml.entities.questions import SentimentMessage, SentimentQuestion
+from quikapp_ml.errors import Overloaded
 from quikapp_ml.models.base import Model
 from quikapp_ml.models.sentiment import SentimentClassifier
+from quikapp_ml.serving.batcher import Batcher, Caller
 from quikapp_ml.serving.sentiment import SentimentService, scores_by_rules
 from support.chats import Ledger, OneModel
 
@@ -66,7 +69,55 @@ def test_a_summary_of_nothing_has_no_means() -> None:
         "n_messages": 0,
         "counts": dict.fromkeys(SENTIMENT_LABELS, 0),
         "mean_scores": dict.fromkeys(SENTIMENT_LABELS),
+        "unsure_below": MODEL.unsure_below,
+        "unsure": [],
     }
+
+
+def test_messages_that_the_model_is_unsure_of_are_named() -> None:
+    answer, _ = ask("This is great!", "well, it is what it is I guess", "I love it and I hate it")
+    below = answer.summary["unsure_below"]
+    assert 1 / 3 < below < 1
+    assert answer.summary["unsure"] == [reading.id for reading in answer.results if reading.confidence < below]
+    assert "msg-1" not in answer.summary["unsure"]
+    by_words, _ = ask("ok", model=SentimentClassifier.prior())
+    assert "unsure" not in by_words.summary
+
+
+def test_requests_at_the_same_time_are_answered_as_if_each_were_alone() -> None:
+    ledger: Any = Ledger()
+    models: Any = OneModel(MODEL, "1.2.0")
+    batcher = Batcher()
+    reader = SentimentService(models, ledger, lambda: 0.0, batcher)
+    texts = [f"{word} {'very ' * number}{word}" for number in range(4) for word in ("good", "bad", "table")]
+    questions = [SentimentQuestion(messages=[SentimentMessage(id="one", content=text)]) for text in texts]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        answers = list(pool.map(reader.read, questions))
+    assert [list(answer.results[0].scores.values()) for answer in answers] == [MODEL.scores(text) for text in texts]
+    assert sum(batcher.released.values()) > 0
+    batcher.close()
+
+
+def test_what_finds_no_room_is_refused_and_not_written_down() -> None:
+    ledger: Any = Ledger()
+    models: Any = OneModel(MODEL, "1.2.0")
+    batcher = Batcher(max_waiting_tokens=10)
+    reader = SentimentService(models, ledger, lambda: 0.0, batcher)
+    question = SentimentQuestion(messages=[SentimentMessage(id="one", content="good " * 20)])
+    with batcher.admitted(5), pytest.raises(Overloaded):
+        reader.read(question)
+    assert ledger.decisions == []
+
+
+def test_a_caller_who_left_is_not_read_for() -> None:
+    ledger: Any = Ledger()
+    models: Any = OneModel(MODEL, "1.2.0")
+    batcher, caller = Batcher(), Caller()
+    batcher.leave(caller)
+    question = SentimentQuestion(messages=[SentimentMessage(id="one", content="good")])
+    with pytest.raises(CancelledError):
+        SentimentService(models, ledger, lambda: 0.0, batcher).read(question, caller)
+    assert ledger.decisions == []
 
 
 def test_a_message_reads_the_same_alone_and_in_a_list() -> None:
