@@ -14,7 +14,7 @@ from quikapp_ml.databricks_api import HOT_ROUTES
 from quikapp_ml.databricks_api import ROUTES as WORKSPACE_ROUTES
 from quikapp_ml.models import MODEL_CLASSES
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
-from quikapp_ml.serving.local_token import TOKEN_FILE
+from quikapp_ml.serving.local_token import TOKEN_FILE, local_user
 from quikapp_ml.settings import Settings
 from quikapp_ml.stores.lake.tables import DECISIONS
 from support.server import Server
@@ -43,6 +43,10 @@ RECORDS: Mapping[str, tuple[str, dict[str, Any]]] = {
 TAKES = "takes what happened, or what somebody says of an answer: it has rows of its own, and answers nothing"
 TELLS = "tells what is there: features, rules, or decisions that were made; no model is asked"
 MANAGES = "changes what answers, which the control state and the audit table know"
+ADDS_UP = (
+    "adds up how a model reads a channel's messages, and tells of no single one: what went in is in the table of messages, "
+    "and a row of it would be a second copy of what many people wrote"
+)
 RECOUNTS = "counts what a policy would have done with checks that have rows"
 WITHOUT: Mapping[str, str] = {
     "POST /api/ml/events": TAKES,
@@ -52,6 +56,7 @@ WITHOUT: Mapping[str, str] = {
     "GET /api/ml/decisions/{decision_id}": TELLS,
     "GET /api/ml/features": TELLS,
     "POST /api/ml/features/online": TELLS,
+    "GET /api/ml/sentiment/channels/{channel_id}": ADDS_UP,
     "GET /api/ml/policies/spam": TELLS,
     "GET /api/ml/policies/spam/{channel_id}": TELLS,
     "GET /api/ml/policies/history": TELLS,
@@ -125,6 +130,20 @@ def test_an_answer_has_its_row(service: Service, client: httpx.Client, route: st
     assert (row["decision_id"], row["kind"], row["asked_by"]) == (answer.json()["decision_id"], kind, "local")
 
 
+@pytest.mark.parametrize("n_messages", [1, 300])
+def test_the_holder_of_the_token_is_known_in_threads_as_well(
+    service: Service, client: httpx.Client, n_messages: int
+) -> None:
+    """Long lists are read in a thread of their own."""
+    messages = [{"id": f"m{at}", "content": "hello"} for at in range(n_messages)]
+    before = service.spool.last_sequence
+    from_elsewhere = {"x-forwarded-for": "192.0.2.7"}
+    answer = client.post("/api/ml/sentiment", json={"messages": messages}, headers=from_elsewhere)
+    assert answer.status_code == 200, answer.text
+    (row,) = decided(service, before)
+    assert row["asked_by"] == local_user()
+
+
 def test_all_built_in_endpoints_are_tried(service: Service) -> None:
     assert RECORDS.keys() == {one.name for one in built_in_endpoints(service)}
 
@@ -139,7 +158,7 @@ def test_an_endpoint_that_asks_a_service_has_rows_of_its_kind(
     assert answer.status_code == 200, answer.text
     (row,) = decided(service, before)
     assert (row["kind"], row["endpoint"]) == (kind, name)
-    assert row["asked_by"] not in ("", "local"), "the owner of the token"
+    assert row["asked_by"] == local_user(), "the owner of the token"
 
 
 @pytest.mark.parametrize("path", ["invocations", "served-models/content-ranker/invocations"])
