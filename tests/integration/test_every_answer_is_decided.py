@@ -44,8 +44,8 @@ TAKES = "takes what happened, or what somebody says of an answer: it has rows of
 TELLS = "tells what is there: features, rules, or decisions that were made; no model is asked"
 MANAGES = "changes what answers, which the control state and the audit table know"
 ADDS_UP = (
-    "adds up how a model reads a channel's messages, and tells of no single one: what went in is in the table of messages, "
-    "and a row of it would be a second copy of what many people wrote"
+    "adds up how a model reads a channel's messages, and tells of no single one: what went in is in the table of "
+    "messages, and a row of it would be a second copy of what many people wrote"
 )
 RECOUNTS = "counts what a policy would have done with checks that have rows"
 WITHOUT: Mapping[str, str] = {
