@@ -6,6 +6,7 @@ from quikapp_ml.serving.local_token import local_user
 from support.running import Running
 
 DATABRICKS = {"MLFLOW_TRACKING_URI": "databricks"}
+OWNED = {"mlflow.ownerEmail": local_user()}
 
 
 @pytest.fixture(scope="module")
@@ -17,10 +18,9 @@ def told(client: Any) -> dict[str, Any]:
 def test_mlflow_makes_finds_changes_and_deletes_experiments(told: dict[str, Any]) -> None:
     is_same, location, tags = told["experiment"]
     assert is_same and location.startswith("dbfs:/databricks/mlflow-tracking/")
-    owned = {"mlflow.ownerEmail": local_user()}
-    assert tags == {"team": "search", **owned}
-    assert told["by_name"] == {"team": "search", "stage": "trial", **owned}
-    assert told["tags_left"] == {"team": "search", **owned}
+    assert tags == {"team": "search", **OWNED}
+    assert told["by_name"] == {"team": "search", "stage": "trial", **OWNED}
+    assert told["tags_left"] == {"team": "search", **OWNED}
     assert told["found"] == ["/Users/ann/ranker"]
     assert "/Users/ann/other" in told["deleted"] and told["restored"] == "active"
 
@@ -64,13 +64,13 @@ def test_mlflow_keeps_files_and_logged_models(client: Any, service: Running) -> 
 
 def test_mlflow_registers_finds_and_loads_models_of_both_registries(client: Any) -> None:
     told = client("mlflow_models.py", **DATABRICKS)
-    for found in (told["unity"], told["workspace"]):
+    for found, owned in ((told["unity"], {}), (told["workspace"], OWNED)):  # Unity Catalog has owners of its own
         assert found["by_number"] == [4.0, 7.0]
-        assert found["model"] == ["doubles", {"team": "search"}]
+        assert found["model"] == ["doubles", {"team": "search", **owned}]
         assert found["version"] == ["1", "READY", {"state": "good"}, True]
         assert found["second"] == ["2", "once more"]
         assert found["found"] == ["1", "2"] and found["versions_left"] == ["1"]
-        assert found["left"] == [{}, {}]
+        assert found["left"] == [owned, {}]
         assert found["taken"][0] == "RESOURCE_ALREADY_EXISTS"
         assert found["missing"][0] == "RESOURCE_DOES_NOT_EXIST"
     assert told["unity"]["predicted"] == [4.0, 7.0] and told["unity"]["by_alias"] == "1"
