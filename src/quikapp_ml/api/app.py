@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from quikapp_ml import __version__
 from quikapp_ml.api.deps import Service
 from quikapp_ml.api.errors import EXCEPTION_HANDLERS, not_admitted
-from quikapp_ml.api.middleware import BodyGuard, PlainStart, RequestEnvelope
+from quikapp_ml.api.middleware import BodyGuard, HotRoutes, PlainStart, RequestEnvelope
 from quikapp_ml.api.routes import (
     decisions,
     events,
@@ -113,6 +113,7 @@ def build_app(open_service: Callable[[], Service]) -> FastAPI:
             Middleware(BodyGuard),
             Middleware(RequestEnvelope, telemetry=telemetry),
             Middleware(AccessGuard, refuse=not_admitted),
+            Middleware(HotRoutes, routes=[*HOT_ROUTES, *_plain_answers()], handlers=EXCEPTION_HANDLERS),
         ],
         exception_handlers=EXCEPTION_HANDLERS,
         telemetry=_NO_TELEMETRY,
@@ -120,7 +121,6 @@ def build_app(open_service: Callable[[], Service]) -> FastAPI:
     app.state.telemetry = telemetry
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes[:0] = [*HOT_ROUTES, *_plain_answers()]
     app.router.routes.extend(WORKSPACE_ROUTES)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app

@@ -5,8 +5,11 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quikapp_ml.api.errors import QUIET, Refused, ending, internal_error
@@ -190,6 +193,33 @@ class _GuardedBody:
         allowed = f"at most {self._max_bytes} bytes"
         text = f"the body is too large: {given}; {allowed} are allowed"
         return Refused(413, "body_too_large", text, (Problem("", "body_too_large", text, given, allowed),))
+
+
+class HotRoutes:
+    """Answers the routes that are asked most, without what FastAPI does around a handler.
+
+    Errors of theirs are told by `handlers`, as everywhere. All other requests, and other methods, go on to the app.
+    """
+
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[Route], handlers: Mapping[type[Exception], Callable[..., Any]]
+    ) -> None:
+        self._app = app
+        self._routes = routes
+        no_statuses: dict[int, Any] = {}
+        self._handlers = (handlers, no_statuses)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            for route in self._routes:
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found)
+                    scope["starlette.exception_handlers"] = self._handlers
+                    await route.handle(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
 
 
 class PlainStart:

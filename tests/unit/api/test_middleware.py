@@ -3,11 +3,16 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from quikapp_ml.api.errors import Refused
-from quikapp_ml.api.middleware import BodyGuard
+from quikapp_ml.api.middleware import BodyGuard, HotRoutes
+from quikapp_ml.errors import NotFound
 from support.fake_service import Client, FakeService
 
 EVENTS = "/api/ml/events"
@@ -161,3 +166,21 @@ def test_what_never_ends_is_not_read_to_its_end(service: FakeService) -> None:
     assert exchange.failure is not None
     assert exchange.failure.status == 413
     assert (b"connection", b"close") in exchange.sent[0]["headers"]
+
+
+def test_hot_routes_tell_errors_by_the_handlers_and_leave_all_else_to_the_app() -> None:
+    async def ask(request: Request) -> Response:
+        raise NotFound(f"there is no {request.path_params['name']}")
+
+    async def tell(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{request.url.path}: {error}", 404)
+
+    async def answers(*asked: tuple[str, str]) -> list[httpx.Response]:
+        app = HotRoutes(PlainTextResponse("from the app"), [Route("/{name}", ask, methods=["POST"])], {NotFound: tell})
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return [await client.request(method, path) for method, path in asked]
+
+    refused, *others = asyncio.run(answers(("POST", "/it"), ("GET", "/it"), ("POST", "/it/so")))
+
+    assert (refused.status_code, refused.text) == (404, "/it: there is no it")
+    assert [other.text for other in others] == ["from the app"] * 2
