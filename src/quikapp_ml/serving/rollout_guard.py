@@ -109,7 +109,9 @@ class RolloutGuard:
 
     def _note_wait(self, record: RolloutRecord, why: str) -> None:
         try:
-            self._desk.note(self._desk.get(record.name), waits_for=why)
+            now = self._desk.get(record.name)
+            if now.stage not in ENDED:  # who gave it up meanwhile waits for nothing
+                self._desk.note(now, waits_for=why)
         except QuikAppMLError as error:
             logger.warning("rollout %s: that it waits cannot be noted: %s", record.name, error)
 

@@ -1,18 +1,21 @@
 """Rollouts take their steps: forwards, back, and again after what was in the way."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quikapp_ml.entities.experiments import ExperimentSpec
+from quikapp_ml.entities.rollouts import Abort
 from quikapp_ml.errors import NotFound
 from quikapp_ml.experiments.rollout import Evidence
 from quikapp_ml.stores.lake.rollout_steps import ROLLOUT_STEPS
 from quikapp_ml.stores.registry.base import CHALLENGER, CHAMPION
 from quikapp_ml.stores.state.memory import MemoryControlState
+from quikapp_ml.stores.state.rollouts import RolloutRecord
 from quikapp_ml.training.alias_moves import moves_of
 from support.rolling import EVERYTHING_FINE, FINE, RANKER, Rolling
 
@@ -138,3 +141,21 @@ def test_it_looks_by_itself_and_outlives_what_fails(rolling: Rolling, caplog: py
         time.sleep(0.02)
     assert rolling.record.stage == "promoted"
     assert "rollout ranks waits at gate: the table is away" in caplog.text
+
+
+def test_given_up_while_it_was_looked_at_it_waits_for_nothing(rolling: Rolling) -> None:
+    given = rolling.of
+
+    class Looks:
+        def of(self, record: RolloutRecord) -> tuple[Evidence, Mapping[str, Any]]:
+            if record.stage == "gate":
+                rolling.desk.abort("ranks", Abort(reason="x"), "bob")
+            return given(record)
+
+    rolling.start()
+    rolling.guard._looks = Looks
+    rolling.evidence = EVERYTHING_FINE
+    assert rolling.look() == ["rolled_back"]
+    assert rolling.record.waits_for == ""
+    rolling.look()
+    assert rolling.record.is_settled
