@@ -87,6 +87,7 @@ def ask_everything(service: Service, rng: random.Random) -> None:
 
 def promote(service: Service, folder: Path) -> None:
     """Every model gets another version, which says something else."""
+    swaps = service.models.swaps
     for name, model_class in MODEL_CLASSES.items():
         model = model_class.load(starter_folders()[name])
         arrays = {key: value * 1.25 if value.dtype.kind == "f" else value for key, value in model.arrays().items()}
@@ -96,7 +97,8 @@ def promote(service: Service, folder: Path) -> None:
         where = f"{model_class.__module__}:{model_class.__name__}"
         made = service.registry.register(NewVersion(name, saved, where, "99.0.0"))
         service.registry.set_alias(name, CHAMPION, made.number)
-    assert service.models.refresh() >= len(MODEL_CLASSES)
+    service.models.refresh()
+    assert service.models.swaps - swaps >= len(MODEL_CLASSES)  # some of them by the host's own look meanwhile
 
 
 def test_every_decision_comes_out_the_same(service: Service, tmp_path: Path) -> None:
