@@ -1,6 +1,7 @@
 """The sentiment recipe over labels whose words tell them apart."""
 
 from datetime import UTC, datetime, timedelta
+from importlib.resources import as_file, files
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,16 @@ def test_few_labels_change_less_than_many_and_what_they_do_not_speak_of_hardly_a
     )
     assert 1 / 3 < few.scores("zazz")[2] < many.scores("zazz")[2]
     assert few.scores("unheard of words") == pytest.approx([1 / 3] * 3, abs=0.03)
+
+
+def test_of_a_bert_the_head_alone_learns_on() -> None:
+    with as_file(files("quikapp_ml.starter_models") / SentimentClassifier.name) as folder:
+        previous = SentimentClassifier.load(folder)
+    earlier, later = RECIPE.split(RECIPE.examples(lake_with(negative=60, neutral=60, positive=60)))
+    learnt = RECIPE.fit(earlier, previous)
+    assert learnt.reads is previous.reads
+    assert RECIPE.evaluate(learnt, later)["macro_recall"] > 0.9 > RECIPE.evaluate(previous, later)["macro_recall"]
+    assert learnt.scores("I love it, thanks")[2] > 0.5
 
 
 @pytest.mark.parametrize("counts", [{"negative": 19, "neutral": 90, "positive": 20}, {"neutral": 500}, {}])
