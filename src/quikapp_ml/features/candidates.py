@@ -41,7 +41,7 @@ def channel_candidates(
         "new": lambda: view.ids(view.newest_open(view.now - NEW_CHANNEL_SECONDS, MAX_FROM_A_SOURCE)),
         "popular": lambda: view.ids(view.liveliest(could, MAX_FROM_A_SOURCE)),
     }
-    found = _gather(sources, lambda _: True)
+    found = _gather(sources, None)
     others = np.flatnonzero(could)
     if len(found) < ENOUGH_CHANNELS or len(others) <= MAX_CANDIDATES:
         found = _fill(found, view.ids(others[: 2 * MAX_CANDIDATES]), "popular")
@@ -77,20 +77,18 @@ def conversation_candidates(view: Viewpoint) -> list[Conversation]:
     return found[:MAX_CANDIDATES]
 
 
-def _gather(sources: Mapping[str, Source], is_allowed: Callable[[str], bool]) -> dict[str, str]:
+def _gather(sources: Mapping[str, Source], is_allowed: Callable[[str], bool] | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, source in sources.items():
-        for item_id in islice(filter(is_allowed, source()), MAX_FROM_A_SOURCE):
-            found.setdefault(item_id, name)
+        allowed = list(islice(filter(is_allowed, source()), MAX_FROM_A_SOURCE))
+        found.update(dict.fromkeys([item_id for item_id in allowed if item_id not in found], name))
     return found
 
 
 def _fill(found: dict[str, str], others: Iterable[str], source: str) -> dict[str, str]:
-    for item_id in others:
-        if len(found) >= MAX_CANDIDATES:
-            break
-        found.setdefault(item_id, source)
-    return found
+    """With others, as long as there is room."""
+    others = (item_id for item_id in others if item_id not in found)
+    return {**found, **dict.fromkeys(islice(others, max(MAX_CANDIDATES - len(found), 0)), source)}
 
 
 def _best(weights: Floats, among: Flags) -> Rows:

@@ -6,6 +6,8 @@ one that has been asleep for years.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from itertools import count
 
 import numpy as np
 
@@ -46,39 +48,52 @@ def person_features(view: Viewpoint, user_ids: Sequence[str], current_channel: s
     """Columns for people whom the asker may meet."""
     places = _Places(view, user_ids)
     here = view.members(current_channel) if current_channel else frozenset()
-    contacts, teammates = view.contacts, view.teammates
     return FeatureFrame.of(
         len(user_ids),
         shared_channels=places.sums(_own_weights(view)),
-        team=[float(user_id in teammates) for user_id in user_ids],
+        team=_are_in(view.teammates, user_ids),
         collaborators=places.sums(_normalised(view.near_collaborators * view.rarities)),
         activity=places.activity(),
         presence=freshness(places.last_at, DAY),
         wrote_last=newest_first(places.last_at),
         reaches_out=share_of_largest(view.reach(user_ids)),
-        current_channel=[float(user_id in here) for user_id in user_ids],
-        already_in_contact=[float(user_id in contacts) for user_id in user_ids],
+        current_channel=_are_in(here, user_ids),
+        already_in_contact=_are_in(view.contacts, user_ids),
     )
 
 
 def conversation_features(view: Viewpoint, given: Sequence[Conversation], current_channel: str | None) -> FeatureFrame:
     """Columns for conversations, given newest first."""
-    shares, habits, teammates = view.collaborators, view.habits, view.teammates
+    shares, habits = view.collaborators, view.habits
     closest = max(shares.values(), default=1.0)
+    places, at_place = _distinct([one.channel_id for one in given])
+    authors, by_author = _distinct([one.author_id for one in given])
+    messages, last_at = [one.message for one in given], np.array([one.last_at for one in given])
     return FeatureFrame.of(
         len(given),
-        recency=freshness(np.array([one.last_at for one in given]), DAY / 2),
-        newest_first=newest_first(np.array([one.last_at for one in given])),
-        author=np.sqrt([shares.get(one.author_id, 0.0) / closest for one in given]),
-        channel_habit=[habits.get(one.channel_id, 0.0) for one in given],
-        membership=[float(one.channel_id in habits) for one in given],
+        recency=freshness(last_at, DAY / 2),
+        newest_first=newest_first(last_at),
+        author=np.sqrt([shares.get(one, 0.0) / closest for one in authors])[by_author],
+        channel_habit=np.array([habits.get(one, 0.0) for one in places], dtype=float)[at_place],
+        membership=_are_in(habits.keys(), places)[at_place],
         replies=np.log1p([one.n_replies for one in given]),
-        reactions=np.log1p([one.message.n_reactions for one in given]),
-        team=[float(one.author_id in teammates) for one in given],
+        reactions=np.log1p([one.n_reactions for one in messages]),
+        team=_are_in(view.teammates, authors)[by_author],
         answers_you=[float(one.answers_you) for one in given],
-        current_channel=[float(one.channel_id == current_channel) for one in given],
-        by_bot=[float(one.message.is_bot) for one in given],
+        current_channel=_are_in({current_channel}, places)[at_place],
+        by_bot=[float(one.is_bot) for one in messages],
     )
+
+
+def _are_in(names: AbstractSet[str] | AbstractSet[str | None], asked: Sequence[str]) -> Floats:
+    """(n_asked,): 1 for each name that is there, 0 for others."""
+    return np.fromiter(map(names.__contains__, asked), dtype=float, count=len(asked))
+
+
+def _distinct(names: Sequence[str]) -> tuple[list[str], Rows]:
+    """Each name once, and (n_names,) which of these every given one is."""
+    number = dict(zip(dict.fromkeys(names), count(), strict=False))
+    return list(number), np.fromiter(map(number.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def _alike(view: Viewpoint, channel_id: str | None, rows: Rows) -> Floats:

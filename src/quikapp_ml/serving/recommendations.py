@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -186,8 +187,8 @@ def _message_pool(facts: Facts) -> Pool:
 
 def _numbered(names: Sequence[str | None]) -> list[int]:
     """The same number for the same name; 0 for none. Numbers tell nobody's name to the ledger."""
-    number: dict[str, int] = {}
-    return [number.setdefault(name, len(number) + 1) if name else 0 for name in names]
+    number: dict[str | None, int] = {**dict(zip(dict.fromkeys(names), count(1), strict=False)), None: 0, "": 0}
+    return list(map(number.__getitem__, names))
 
 
 _POOLS: Mapping[ItemType, Callable[[Facts], Pool]] = {
