@@ -26,7 +26,9 @@ SUBJECT_MODELS: dict[Subject, str] = {
 }
 """The model whose versions can be tried on a subject."""
 
-PARAMETERS: dict[Subject, dict[str, tuple[float, float]]] = {"recommendations": {"largest_share": (0.2, 1.0)}}
+PARAMETERS: dict[Subject, dict[str, tuple[float, float]]] = {
+    "recommendations": {"largest_share": (0.2, 1.0), "diversity": (0.0, 1.0), "most_of_a_source": (0.05, 1.0)}
+}
 """Numbers of a policy that can be tried, with their bounds."""
 
 Source = Literal["events", "feedback", "activities", "decisions"]

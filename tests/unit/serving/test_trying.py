@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from quikapp_ml.entities.decisions import Decision, ModelRef
+from quikapp_ml.entities.experiments import PARAMETERS
 from quikapp_ml.entities.questions import (
     RankItem,
     RankQuestion,
@@ -113,6 +114,10 @@ def test_a_variant_that_fails_gives_way_to_control(broken: ContentRanker) -> Non
 def test_a_model_of_another_name_is_not_asked() -> None:
     answer, _, _ = asked("rank", MODELS["rank"], variant("rank", MODELS["sentiment"]))
     assert answer.model.version == "9.9.9"
+
+
+def test_every_parameter_that_can_be_tried_is_one_of_the_policy() -> None:
+    assert PARAMETERS["recommendations"].keys() <= ListPolicy().parameters().keys()
 
 
 def test_parameters_of_the_policy_are_tried_and_kept() -> None:
