@@ -111,8 +111,9 @@ def chosen_threshold(task: str, rows: Sequence[Labelled], scores: Scores) -> flo
     """The threshold with the best F1 of spam, or macro-F1 of abuse."""
     targets = np.array([row.label == task for row in rows], dtype=np.int64)
     measure = f1 if task == "spam" else macro_f1
+    candidates: list[float] = np.quantile(scores[:, 0], np.linspace(0, 1, 400)).tolist()
     return max(
-        np.quantile(scores[:, 0], np.linspace(0, 1, 400)).tolist(),
+        candidates,
         key=lambda threshold: measure(targets, (scores[:, 0] >= threshold).astype(np.int64)),
     )
 

@@ -1,6 +1,6 @@
 """The spam-classifier that comes with the package, learnt from public corpora and lines written for it."""
 
-import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from quikapp_ml.models.hashing import Hashing, bag_of
 from quikapp_ml.models.reading import TRICKS
 from quikapp_ml.models.spam import ABUSE_LABELS, SpamClassifier
 from quikapp_ml.models.text import Tokens
+from quikapp_ml.training.chat_patterns import ordinary_lines
 from quikapp_ml.training.corpora import Labelled, held_out, read_labelled
 from quikapp_ml.training.linear import Fitted, Hold, calibrate, fit_binary
 from quikapp_ml.training.measures import average_precision, macro_f1, with_interval
@@ -21,16 +22,17 @@ from quikapp_ml.training.starters import Starter
 from quikapp_ml.training.work_chat import bare_links, with_links, work_chat
 
 HASHING = Hashing()
-SPAM_HOLD = Hold(weights=0.3, biases=0.003)
-ABUSE_HOLD = Hold(weights=3.0, biases=0.03)
-WORK_CHAT_IMPORTANCE = 5.0
-DEVELOPER_IMPORTANCE = 0.5
-LINKED_IMPORTANCE = 1.0
-BARE_LINK_IMPORTANCE = 1.0
-TRICK_PRIORS = {"cloaked_link": 2.5, "look_alike_link": 2.5, "short_link": 0.5}
+SPAM_HOLD = Hold(weights=0.1, biases=0.001)
+ABUSE_HOLD = Hold(weights=1.0, biases=0.01)
+WORK_CHAT_IMPORTANCE = 3.0
+PATTERN_IMPORTANCE = 1.0
+POLITE_IMPORTANCE = 0.5
+DEVELOPER_IMPORTANCE = 0.15
+LINKED_IMPORTANCE = 0.3
+BARE_LINK_IMPORTANCE = 3.0
+N_PATTERN_LINES = 600
 N_LINKED = 1_200
-EXPECTED_SPAM_RATIO = 0.1
-"""The share of spam among checked messages that probabilities are honest for; it is higher in the corpora."""
+TRICK_PRIORS = {"cloaked_link": 2.5, "look_alike_link": 2.5, "short_link": 0.5}
 
 
 @dataclass(frozen=True)
@@ -51,25 +53,10 @@ def make_spam_starter(data: Path) -> Starter:
     """Fit on the training parts, calibrate and measure on the held-out ones."""
     sms, sms_out = held_out(read_labelled(data / "spam" / "sms_spam_dev.tsv.gz"))
     comments, comments_out = held_out(read_labelled(data / "spam" / "youtube_comments_dev.tsv.gz"))
-    developers, developers_out = held_out(
-        [Labelled("ham", row.text) for row in read_labelled(data / "sentiment" / "senti4sd_train.tsv.gz")]
-    )
-    chat = work_chat()
-    ordinary = [row for row in chat if row.label == "ham"]
-    spam = _fit(
-        [
-            Lesson(sms, "spam"),
-            Lesson(comments, "spam"),
-            Lesson(chat, "spam", WORK_CHAT_IMPORTANCE),
-            Lesson(developers, "spam", DEVELOPER_IMPORTANCE),
-            Lesson(with_links([*ordinary, *developers[:N_LINKED]]), "spam", LINKED_IMPORTANCE),
-            Lesson(bare_links(), "spam", BARE_LINK_IMPORTANCE),
-        ],
-        SPAM_HOLD,
-        _believed(),
-    )
-    spam = _for_chat(spam, [*sms_out, *comments_out, *developers_out])
-    polite = Lesson([*ordinary, *developers], "-", DEVELOPER_IMPORTANCE)
+    developers, developers_out = held_out(developers_posts(data))
+    spam = learnt_spam(sms, comments, developers)
+    ordinary = [row for row in work_chat() if row.label == "ham"]
+    polite = Lesson([*ordinary, *developers], "-", POLITE_IMPORTANCE)
     nothing = Fitted(np.zeros((1, 1 << HASHING.bits)), np.zeros(1))
     heads, metrics = [], {}
     for label in ABUSE_LABELS:
@@ -95,6 +82,45 @@ def make_spam_starter(data: Path) -> Starter:
     return Starter(model, "2.4.0", "champion", metrics)
 
 
+def developers_posts(data: Path) -> list[Labelled]:
+    """Posts of Stack Overflow, all of them ordinary."""
+    return [Labelled("ham", row.text) for row in read_labelled(data / "sentiment" / "senti4sd_train.tsv.gz")]
+
+
+def learnt_spam(sms: Sequence[Labelled], comments: Sequence[Labelled], developers: Sequence[Labelled]) -> Fitted:
+    """The weights of words for spam, calibrated on texts of the corpora by a model that has not seen them."""
+    corpora = (sms, comments, developers)
+    halves = [[_in_half(rows, second) for rows in corpora] for second in (False, True)]
+    logits, targets = [], []
+    for mine, others in (halves, halves[::-1]):
+        unseen = [row for rows in others for row in rows]
+        logits.append(_logits_of(_learnt(*mine), unseen))
+        targets.append(Lesson(unseen, "spam").targets)
+    slope, shift = calibrate(np.concatenate(logits), np.concatenate(targets))
+    spam = _learnt(*corpora)
+    return Fitted(slope * spam.weights, slope * spam.biases + shift)
+
+
+def _learnt(sms: Sequence[Labelled], comments: Sequence[Labelled], developers: Sequence[Labelled]) -> Fitted:
+    chat, written = work_chat(), ordinary_lines(N_PATTERN_LINES)
+    ordinary = [row for row in chat if row.label == "ham"]
+    lessons = [
+        Lesson(sms, "spam"),
+        Lesson(comments, "spam"),
+        Lesson(chat, "spam", WORK_CHAT_IMPORTANCE),
+        Lesson(written, "spam", PATTERN_IMPORTANCE),
+        Lesson(developers, "spam", DEVELOPER_IMPORTANCE),
+        Lesson(with_links([*ordinary, *written, *developers[:N_LINKED]]), "spam", LINKED_IMPORTANCE),
+        Lesson(bare_links(), "spam", BARE_LINK_IMPORTANCE),
+    ]
+    return _fit(lessons, SPAM_HOLD, _believed())
+
+
+def _in_half(rows: Sequence[Labelled], second: bool) -> list[Labelled]:
+    """Texts on one side of a checksum; another one than that of `held_out`."""
+    return [row for row in rows if (zlib.adler32(row.text.encode("utf-8", "surrogatepass")) % 2 == 1) == second]
+
+
 def _fit(lessons: Sequence[Lesson], hold: Hold, believed: Fitted) -> Fitted:
     texts = [row.text for lesson in lessons for row in lesson.rows]
     targets = np.concatenate([lesson.targets for lesson in lessons])
@@ -112,19 +138,15 @@ def _believed() -> Fitted:
 
 
 def _calibrated(fitted: Fitted, rows: Sequence[Labelled], positive: str) -> Fitted:
-    logits = text_design([row.text for row in rows], HASHING) @ fitted.weights[0] + fitted.biases[0]
-    slope, shift = calibrate(logits, Lesson(rows, positive).targets)
+    slope, shift = calibrate(_logits_of(fitted, rows), Lesson(rows, positive).targets)
     return Fitted(slope * fitted.weights, slope * fitted.biases + shift)
 
 
-def _for_chat(fitted: Fitted, rows: Sequence[Labelled]) -> Fitted:
-    calibrated = _calibrated(fitted, rows, "spam")
-    ratio = float(Lesson(rows, "spam").targets.mean())
-    return Fitted(calibrated.weights, calibrated.biases + _log_odds(EXPECTED_SPAM_RATIO) - _log_odds(ratio))
-
-
-def _log_odds(ratio: float) -> float:
-    return math.log(ratio / (1 - ratio))
+def _logits_of(fitted: Fitted, rows: Sequence[Labelled]) -> NDArray[np.float64]:
+    logits: NDArray[np.float64] = (
+        text_design([row.text for row in rows], HASHING) @ fitted.weights[0] + fitted.biases[0]
+    )
+    return logits
 
 
 def _logits(model: SpamClassifier, rows: Sequence[Labelled]) -> NDArray[np.float64]:
@@ -144,6 +166,6 @@ def _spam_measures(name: str, model: SpamClassifier, rows: Sequence[Labelled]) -
 
 def _abuse_measures(label: str, head: Fitted, rows: Sequence[Labelled]) -> dict[str, float]:
     targets = Lesson(rows, label).targets.astype(np.int64)
-    logits = text_design([row.text for row in rows], HASHING) @ head.weights[0] + head.biases[0]
+    logits = _logits_of(head, rows)
     measures = with_interval(f"{label}_macro_f1", macro_f1, targets, (logits >= 0).astype(np.int64))
     return {**measures, f"{label}_baseline_majority": macro_f1(targets, np.zeros_like(targets))}
