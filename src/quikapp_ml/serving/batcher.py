@@ -90,8 +90,9 @@ class Batcher:
     def admitted(self, tokens: int) -> Iterator[None]:
         """Keep room for a request while it is answered. Raises Overloaded when others take it.
 
-        A request larger than all the room is admitted when it is alone.
+        One request never takes more than half of the room, however long its texts: others get their shares meanwhile.
         """
+        tokens = min(tokens, self._most // 2)
         with self._changed:
             if self._admitted and self._admitted + tokens > self._most:
                 self._refused += 1

@@ -119,18 +119,21 @@ def test_a_failure_is_told_to_those_it_hit_and_the_next_are_answered() -> None:
 
 def test_what_finds_no_room_is_refused_before_anything_is_done() -> None:
     batcher = Batcher(max_waiting_tokens=100)
-    with (
-        batcher.admitted(1_000),
-        pytest.raises(Overloaded, match=r"1000 tokens .* brings 1;") as refused,
-        batcher.admitted(1),
-    ):
+    others = (batcher.admitted(60), batcher.admitted(50))
+    refusal = pytest.raises(Overloaded, match=r"100 tokens .* brings 1;")
+    with others[0], others[1], refusal as refused, batcher.admitted(1):
         pass
     assert refused.value.retry_after_seconds > 0
     assert batcher.refused == 1
-    with batcher.admitted(60), batcher.admitted(40):
+
+
+def test_one_request_never_takes_all_the_room() -> None:
+    batcher = Batcher(max_waiting_tokens=100)
+    with batcher.admitted(1_000_000), batcher.admitted(40):
         pass
-    with batcher.admitted(100):
+    with batcher.admitted(100), batcher.admitted(100):
         pass
+    assert batcher.refused == 0
 
 
 def test_after_the_end_nothing_is_taken() -> None:

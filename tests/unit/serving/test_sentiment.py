@@ -104,7 +104,7 @@ def test_what_finds_no_room_is_refused_and_not_written_down() -> None:
     batcher = Batcher(max_waiting_tokens=10)
     reader = SentimentService(models, ledger, lambda: 0.0, batcher)
     question = SentimentQuestion(messages=[SentimentMessage(id="one", content="good " * 20)])
-    with batcher.admitted(5), pytest.raises(Overloaded):
+    with batcher.admitted(5), batcher.admitted(5), pytest.raises(Overloaded):
         reader.read(question)
     assert ledger.decisions == []
 
