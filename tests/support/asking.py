@@ -5,6 +5,7 @@ which differ between any two answers, are left empty.
 """
 
 import sys
+import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,10 +49,18 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def wait_for_starters() -> None:
+    """The process must not end in the middle of their registration."""
+    for thread in threading.enumerate():
+        if thread.name == "register-starters":
+            thread.join()
+
+
 def main() -> None:
     """Answer all, and write the answers."""
     with closing(open_service(Settings.from_environment())) as service:
         service.start()
+        wait_for_starters()
         for answer in answers(service, float(sys.argv[1])):
             sys.stdout.buffer.write(bytes(JsonAnswer(replace(answer, decision_id="")).body) + b"\n")
 
