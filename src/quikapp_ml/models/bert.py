@@ -5,11 +5,12 @@ share a batch, and the shipped graph scales each token by itself. So an answer i
 """
 
 import math
+import os
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -35,9 +36,7 @@ class BertEncoder:
     def __init__(self, encoder: NDArray[np.uint8], tokenizer: NDArray[np.uint8]) -> None:
         self._arrays = {"encoder": encoder, "tokenizer": tokenizer}
         try:
-            self._session = onnxruntime.InferenceSession(
-                encoder.tobytes(), _options(), providers=["CPUExecutionProvider"]
-            )
+            self._session = _session(encoder.tobytes())
             self._tokenizer = Tokenizer.from_buffer(tokenizer.tobytes())
             self.width = int(self._session.get_outputs()[0].shape[1])
         except Exception as error:  # both libraries raise types of their own for what they cannot read
@@ -113,8 +112,11 @@ def combined(vectors: Vectors, windows: Sequence[Window]) -> Vectors:
     return mean
 
 
-def _options() -> Any:
+def _session(graph: bytes) -> Any:
+    """ONNX Runtime is imported by the first BERT, and tells its makers nothing of this machine."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the processor meanwhile
-    return options
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -1,7 +1,11 @@
 """The BERT that ships: windows, and answers that do not depend on their company."""
 
+import os
 import random
+import subprocess
+import sys
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,3 +103,13 @@ def test_a_model_without_its_encoder_is_damaged() -> None:
 
 def test_it_fits_in_35_megabytes() -> None:
     assert sum(array.nbytes for array in MODEL.arrays().values()) < 35_000_000
+
+
+def test_a_bert_leaves_nothing_in_the_home_of_who_runs_it(tmp_path: Path) -> None:
+    program = (
+        "from importlib.resources import as_file, files; from quikapp_ml.models.sentiment import SentimentClassifier\n"
+        "with as_file(files('quikapp_ml.starter_models') / SentimentClassifier.name) as folder:\n"
+        "    SentimentClassifier.load(folder)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []
