@@ -13,11 +13,16 @@ from typing import Any
 import orjson
 import uvloop
 
+from quikapp_ml.importers.sample.texts import spam_texts
 from shared.empty_app import empty_app
 from shared.load import Measured, load, request
 
 BATCH = 500
 WARM_UP_SECONDS = 1.0
+N_LINES = 2_000
+"""Different texts that spam checks are asked about, half of them spam: a service that has just read the same text is
+no measure."""
+SEED = 7
 _RUN = uuid.uuid4().hex[:8]
 
 
@@ -65,11 +70,11 @@ def _cases(user_format: str, n_users: int) -> list[Case]:
         context = {"channel_id": "channel-456", "time_of_day": "morning"}
         return orjson.dumps({"user_id": users[n % n_users], "context": context, "limit": 10})
 
+    lines = [text for text, _ in spam_texts(N_LINES, SEED)]
+
     def spam(n: int) -> bytes:
         metadata = {"ip_address": "192.168.1.1", "user_agent": "Mozilla/5.0..."}
-        return orjson.dumps(
-            {"content": "Check out this amazing offer!", "user_id": users[n % n_users], "metadata": metadata}
-        )
+        return orjson.dumps({"content": lines[n % N_LINES], "user_id": users[n % n_users], "metadata": metadata})
 
     def sentiment(n: int) -> bytes:
         messages = [
