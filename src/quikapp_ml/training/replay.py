@@ -6,8 +6,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from quikapp_ml.entities.events import Event, event_from_row
+from quikapp_ml.errors import JobFailed
 from quikapp_ml.stores.lake.base import Lake
 from quikapp_ml.stores.lake.tables import EVENTS
+
+
+class LeakAlarm(JobFailed):
+    """Something of the future was known, or would have been, to an example of the past."""
+
+    code = "leak_alarm"
+
 
 BATCH_ROWS = 10_000
 _ORDER = [("event_time", "ascending"), ("ingest_time", "ascending"), ("event_id", "ascending")]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from quikapp_ml.errors import JobFailed
+from quikapp_ml.training.replay import LeakAlarm
 from quikapp_ml.training.thread_links import NEVER, FadingLinks, LastTimes
 
 Array = np.ndarray[Any, Any]
@@ -32,12 +32,6 @@ _FIELDS: Mapping[str, tuple[int, float, type]] = {
     "times": (N_TIMES, NEVER, float), "by_starter": (0, 0, float), "in_a_row": (0, 0, float),
     "starter_wrote": (0, NEVER, float), **dict.fromkeys((*_FADING, *_JOINS), (0, 0, float)),
 }  # fmt: skip
-
-
-class LeakAlarm(JobFailed):
-    """Something was asked of a moment by a memory that knows that moment or a later one already."""
-
-    code = "leak_alarm"
 
 
 class Post(NamedTuple):

@@ -1,6 +1,7 @@
 """What people turned to, read off events before they are applied: the labels of recommendation and ranking."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from quikapp_ml.features.base import FeatureView
 from quikapp_ml.features.conversations import Conversation
 from quikapp_ml.features.online import OnlineFeatures
 from quikapp_ml.features.workspace import Workspace
+from quikapp_ml.training.replay import LeakAlarm
 
 WARM_UP_SECONDS = 86_400.0
 """Nothing is asked on the first day of a log: a workspace that is being set up tells nothing of taste."""
@@ -50,10 +52,20 @@ def turns_in(events: Iterable[Event]) -> list[Turn]:
 
 
 def replay(events: Iterable[Event], views: Sequence[FeatureView] = FEATURE_VIEWS) -> Iterator[Moment]:
-    """Apply a log in its order, stopping before each event, so that nothing of the future can be seen."""
+    """Apply a log in its order, stopping before each event, so that nothing of the future can be seen.
+
+    Raises LeakAlarm when an event is older than one before it: that one was known too early.
+    """
     workspace, features = Workspace(), OnlineFeatures(views)
     opened_at: float | None = None
+    known_until = -math.inf
     for event in events:
+        if event.unix_seconds < known_until:
+            raise LeakAlarm(
+                f"event {event.event_id!r} is of second {event.unix_seconds:.3f}, but what happened until "
+                f"{known_until:.3f} is known already: replay a log in the order of event time"
+            )
+        known_until = event.unix_seconds
         opened_at = event.unix_seconds if opened_at is None else opened_at
         is_warm = event.unix_seconds - opened_at >= WARM_UP_SECONDS
         yield Moment(event, workspace, features, turns_of(event, workspace, features) if is_warm else ())

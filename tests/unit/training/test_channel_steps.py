@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from quikapp_ml.training.channel_steps import ChannelReplay
-from quikapp_ml.training.thread_memory import LeakAlarm, Post
+from quikapp_ml.training.replay import LeakAlarm
+from quikapp_ml.training.thread_memory import Post
 from quikapp_ml.training.thread_ranking import Question
 
 

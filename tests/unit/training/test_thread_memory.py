@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quikapp_ml.training.thread_memory import ACTIVE_SECONDS, LeakAlarm, Post, ThreadMemory
+from quikapp_ml.training.replay import LeakAlarm
+from quikapp_ml.training.thread_memory import ACTIVE_SECONDS, Post, ThreadMemory
 
 
 def told(*posts: Post) -> ThreadMemory:

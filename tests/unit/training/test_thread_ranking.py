@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from quikapp_ml.training.boosted import Boosting
+from quikapp_ml.training.replay import LeakAlarm
 from quikapp_ml.training.thread_features import ThreadView
-from quikapp_ml.training.thread_memory import LeakAlarm, Post
+from quikapp_ml.training.thread_memory import Post
 from quikapp_ml.training.thread_ranking import (
     RANKER,
     Question,

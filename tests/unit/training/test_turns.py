@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from quikapp_ml.features.candidates import conversation_candidates
+from quikapp_ml.training.replay import LeakAlarm
 from quikapp_ml.training.turns import Turn, conversation_of, count_by_kind, replay, sampled, turns_in
 from support.chats import Chat
 
@@ -105,3 +108,14 @@ def test_the_conversation_of_a_turn_is_found_by_its_thread() -> None:
     assert position is not None
     assert given[position].channel_id == "a"
     assert conversation_of(Turn("message", "ann", "gone", "a", 0.0, "e"), given) is None
+
+
+def test_a_consequence_before_its_cause_rings_the_alarm() -> None:
+    """An answer gives a label; applied before what led to it, its own trace would be among the features."""
+    chat = settled()
+    chat.post("bob", "b", "cause")
+    chat.post("ann", "b", "consequence", thread_id="cause")
+    *before, cause, consequence = chat.log
+    assert [turn.event_id for turn in turns(chat)] == [consequence.event_id] * len(turns(chat)) != []
+    with pytest.raises(LeakAlarm, match="known already"):
+        list(replay([*before, consequence, cause]))
