@@ -27,6 +27,7 @@ from quikapp_ml.serving.batcher import Batcher
 from quikapp_ml.serving.built_in_endpoints import built_in_endpoints
 from quikapp_ml.serving.campaigns import Campaigns
 from quikapp_ml.serving.catalog.unity import Places, open_unity_catalog
+from quikapp_ml.serving.channel_mood import ChannelMoods
 from quikapp_ml.serving.decisions import DecisionLedger
 from quikapp_ml.serving.endpoint_traffic import EndpointTraffic
 from quikapp_ml.serving.endpoints import EndpointHost
@@ -200,6 +201,7 @@ class Service:
         self.batcher = Batcher()
         self._closing.callback(self.batcher.close)
         self.sentiment = SentimentService(models, self.ledger, time.time, self.batcher)
+        self.channel_moods = ChannelMoods(self.lake, self.workspace, self.sentiment, lambda: datetime.now(UTC))
         self.online_features = OnlineFeatureService(self.features, self.online, self.registry, time.time)
         self.health = HealthMonitor(self._checks(), __version__)
 
