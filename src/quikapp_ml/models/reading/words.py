@@ -17,7 +17,7 @@ MAX_LETTERS = 20
 """Longer words are left as they are."""
 MAX_CHOICES = 4
 """Drawn-out letters and ambiguous digits that are tried both ways, at most."""
-MAX_PIECES = 8_192
+MAX_PIECES = 16_384
 """Remembered, with what they mean."""
 MAX_ALONE = 7
 
@@ -102,6 +102,8 @@ class _Piece:
 
 
 def _read_piece(piece: str) -> _Piece:
+    if len(piece) > 1 and piece.isalpha() and not _ODD_SIGN.search(piece):
+        return _ORDINARY  # nothing below could be found
     found = _Piece(
         tuple([_closed(match) for match in _outside_kept(_PIECES, piece) if _is_cut_word(match.group())]),
         tuple(_plain_words(piece)) if _ODD_SIGN.search(piece) else (),
