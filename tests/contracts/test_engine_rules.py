@@ -6,7 +6,6 @@ a newer version fails here too: then its row, and perhaps the way round it, can 
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -63,8 +62,8 @@ NIGHT_SQL = {
         if name.endswith("_SQL")
     },
     "counts of labels": labels_sql.counts_sql(0),
-    "spam labels": labels_sql.spam_labels_sql(0, defaultdict(int)),
-    "sentiment labels": labels_sql.sentiment_labels_sql(0, defaultdict(int)),
+    "candidates of labels": labels_sql.candidates_sql(0, dict.fromkeys(("spam", "ham", "heard", "calm"), 10**9)),
+    "events of messages": increments_sql.told_sql(MORNING),
     **{f"parts of {view.name}": ViewParts(view).counted("activities", MORNING) for view in FEATURE_VIEWS},
     **{
         f"values of {view.name}": ViewParts(view).values(MORNING, MORNING, some_are_gone=True) for view in FEATURE_VIEWS
