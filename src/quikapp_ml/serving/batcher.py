@@ -176,21 +176,20 @@ class Batcher:
     def _wait(self, was_busy: bool) -> str | None:
         """Why it is time to compute; None: everything is done and the end has come."""
         kept_waiting = was_busy and bool(self._queue)
-        while not self._queue:
+        while True:
+            while not self._queue:
+                if self._closing:
+                    return None
+                kept_waiting = False
+                self._changed.wait()
             if self._closing:
-                return None
-            self._changed.wait()
-        deadline = self._queue[0].arrived + self._max_wait
-        while not self._closing and sum(ticket.tokens_left for ticket in self._queue) < self._budget:
-            if kept_waiting:
-                return "kept_waiting"
-            seconds = deadline - self._clock()
-            if seconds <= 0:
-                return "waited"
+                return "closing"
+            if sum(ticket.tokens_left for ticket in self._queue) >= self._budget:
+                return "full"
+            seconds = self._queue[0].arrived + self._max_wait - self._clock()
+            if kept_waiting or seconds <= 0:
+                return "kept_waiting" if kept_waiting else "waited"
             self._changed.wait(seconds)
-            if not self._queue:
-                return self._wait(was_busy)
-        return "closing" if self._closing else "full"
 
     def _next(self) -> list[tuple[Ticket, int]]:
         """The rows to compute now: a share of each request's, whoever came first going on to wait last."""

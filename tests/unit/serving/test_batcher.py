@@ -1,8 +1,12 @@
 """Work of concurrent requests, computed together."""
 
+import sys
+import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from threading import Event
+from threading import enumerate as enumerate_threads
 
 import numpy as np
 import pytest
@@ -80,6 +84,24 @@ def test_a_full_release_does_not_wait() -> None:
     batcher, reader = Batcher(budget_tokens=16, max_wait_seconds=60), Reader()
     assert len(batcher.vectors(reader, [window(1), window(2)])) == 2
     assert batcher.released["full"] == 1
+    batcher.close()
+
+
+def test_any_number_may_leave_in_a_row() -> None:
+    others = enumerate_threads()
+    batcher, reader = Batcher(max_wait_seconds=0.005), Reader()
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(30):
+            caller = Caller()
+            asked = pool.submit(batcher.vectors, reader, [window(1)], caller)
+            while caller.ticket is None:
+                pass
+            batcher.leave(caller)
+            asked.exception(5)
+            time.sleep(0.01)  # until the thread has seen that nobody is there any more
+    (worker,) = (one for one in enumerate_threads() if one.name == "batcher" and one not in others)
+    assert len(traceback.extract_stack(sys._current_frames()[worker.ident or 0])) < 20
+    assert batcher.vectors(reader, [window(7)])[0, 0] == 7
     batcher.close()
 
 
