@@ -79,7 +79,7 @@ class Chosen:
 def choose(by_type: Mapping[ItemType, Sequence[Scored]], limit: int, policy: ListPolicy, seed: str | None) -> Chosen:
     """The list that the policy makes of the candidates. The same seed draws the same lots; without one, none is."""
     items = mix(by_type, limit, policy)
-    if seed is None or not policy.explore > 0 or not LEAST_PLACES <= limit == len(items):
+    if not seed or not policy.explore > 0 or not LEAST_PLACES <= limit == len(items):
         return Chosen(items)
     taken = {(one.item_type, one.item_id) for one in items}
     others = [one for queue in by_type.values() for one in queue if (one.item_type, one.item_id) not in taken]

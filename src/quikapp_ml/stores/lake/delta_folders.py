@@ -192,8 +192,10 @@ def folder_of_url(uri: str) -> Path:
 def _open(uri: str) -> DeltaTable:
     try:
         return DeltaTable(uri, storage_options=_options(uri))
-    except TableNotFoundError:
-        raise NotFound("there is no Delta table at the place of this table") from None
+    except DeltaError as error:
+        if isinstance(error, TableNotFoundError) or not is_delta(uri):  # it went while it was being opened
+            raise NotFound("there is no Delta table at the place of this table") from None
+        raise
 
 
 def _options(uri: str) -> dict[str, str]:
