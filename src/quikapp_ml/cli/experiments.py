@@ -10,9 +10,10 @@ import typer
 import yaml
 
 from quikapp_ml.bootstrap import open_model_registry
+from quikapp_ml.cli.documents import read_yaml, write_page
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.entities.experiments import ExperimentDecision, ExperimentSpec
-from quikapp_ml.errors import InvalidInput, NotFound
+from quikapp_ml.errors import InvalidInput
 from quikapp_ml.experiments.report import report as report_of
 from quikapp_ml.experiments.results import ExperimentResults, MetricResult
 from quikapp_ml.jobs.experiment_power import power as power_of
@@ -58,7 +59,7 @@ def show(name: Name) -> None:
 def create(file: File) -> None:
     """Draw an experiment up from a file. Nobody is let in before it is started."""
     with _desk() as desk:
-        record = desk.create(read_spec(_read(file)), local_user())
+        record = desk.create(read_spec(read_yaml(file)), local_user())
     answers.print(
         f"{record.name} is drawn up; let people in: quikapp-ml experiments start {record.name}", soft_wrap=True
     )
@@ -67,7 +68,7 @@ def create(file: File) -> None:
 @app.command("change")
 def change(file: File) -> None:
     """Let the text of a file hold: of a draft all of it, of a running one only what moves nobody."""
-    spec = read_spec(_read(file))
+    spec = read_spec(read_yaml(file))
     with _desk() as desk:
         desk.change(spec.name, spec, local_user())
     answers.print(f"{spec.name} is changed")
@@ -135,10 +136,7 @@ def report(
 ) -> None:
     """Write what an experiment has shown so far as one HTML page, with plots, for those who decide."""
     page, file = report_of(*_results(name)), out or Path(f"{name}.html")
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be written: {error.strerror}; give another --out") from error
+    write_page(file, page)
     answers.print(f"{file} is written", highlight=False, soft_wrap=True)
 
 
@@ -188,15 +186,6 @@ def power(
 
 def _variants(spec: Any) -> str:
     return ", ".join(f"{one['name']} {one['weight']:.0%}" for one in spec["variants"])
-
-
-def _read(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file} is no YAML: {error}") from error
 
 
 @contextmanager

@@ -5,15 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 
 from quikapp_ml.bootstrap import open_model_registry
+from quikapp_ml.cli.documents import read_yaml, write_page
 from quikapp_ml.cli.screen import answers, show_table
 from quikapp_ml.entities.rollouts import Abort
-from quikapp_ml.errors import InvalidInput, NotFound
 from quikapp_ml.experiments.rollout import ENDED
 from quikapp_ml.experiments.rollout_report import report as report_of
 from quikapp_ml.experiments.rollout_report import told
@@ -70,7 +69,7 @@ def show(name: Name) -> None:
 @app.command("start")
 def start(file: Annotated[Path, typer.Argument(help="YAML file with the fields of docs/rollouts.md.")]) -> None:
     """Put a version at the gate; a running service takes it on from there."""
-    spec = read_rollout(_read(file))
+    spec = read_rollout(read_yaml(file))
     with _steered() as steered:
         steered.world.follow(steered.desk.start(spec, local_user()))
     answers.print(f"{spec.name} is at the gate; watch it: quikapp-ml rollouts show {spec.name}", soft_wrap=True)
@@ -97,20 +96,8 @@ def report(
         record = steered.desk.get(name)
     spec, file = read_rollout(record.spec), out or Path(f"{name}.html")
     page = report_of(spec, record.model, record.champion, record.steps, record.waits_for)
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be written: {error.strerror}; give another --out") from error
+    write_page(file, page)
     answers.print(f"{file} is written", highlight=False, soft_wrap=True)
-
-
-def _read(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{file} is no YAML: {error}") from error
 
 
 @contextmanager
