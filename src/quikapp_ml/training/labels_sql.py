@@ -65,10 +65,8 @@ def candidates_sql(until_micros: int, counts: Counts) -> str:
     wanted, only those with a low draw are told.
     """
     wanted = wanted_of(counts)
-    kinds = {
-        f"is_{kind}": condition if counts[kind] <= wanted[kind] else f"{condition} AND draw <= {_reach(kind, counts)}"
-        for kind, condition in _KINDS.items()
-    }
+    near = {kind: f" AND draw <= {_reach(n, counts[kind])}" if counts[kind] > n else "" for kind, n in wanted.items()}
+    kinds = {f"is_{kind}": f"{condition}{near[kind]}" for kind, condition in _KINDS.items()}
     return f"""
 SELECT message_id, channel_id, content, mood, mood_at, spam_reported_at, settled_at, draw, {", ".join(kinds)} FROM (
   SELECT *, {", ".join(f"{condition} AS {name}" for name, condition in kinds.items())} FROM (
@@ -78,7 +76,6 @@ SELECT message_id, channel_id, content, mood, mood_at, spam_reported_at, settled
 ) AS judged WHERE {" OR ".join(kinds)}"""
 
 
-def _reach(kind: str, counts: Counts) -> int:
+def _reach(wanted: int, n_all: int) -> int:
     """The draw up to which as many are to be expected as are wanted, and ten standard deviations more."""
-    wanted = wanted_of(counts)[kind]
-    return ceil(min(1.0, (wanted + 10 * sqrt(wanted)) / counts[kind]) * DRAWS)
+    return ceil(min(1.0, (wanted + 10 * sqrt(wanted)) / n_all) * DRAWS)
