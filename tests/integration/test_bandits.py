@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 from quikapp_ml.api.app import create_app
-from quikapp_ml.bootstrap import Service, open_service
+from quikapp_ml.bootstrap import Service
 from quikapp_ml.importers.delivery import deliver, intake_sink
 from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.serving.experiments import division_of, read_spec
 from quikapp_ml.serving.ledger_archive import DecisionArchive
 from quikapp_ml.serving.replay import Outcome, Replayer
-from quikapp_ml.settings import Settings
 from support.server import Server
+from support.whole_service import settled, started
 
 ONE = "/api/ml/experiments/lists"
 SPEC: dict[str, Any] = {
@@ -39,17 +39,11 @@ CLICKS = {"control": 0.2, "mixed": 0.9}
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    given = {
-        "QUIKAPP_ML_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": "memory://",
-        "QUIKAPP_ML_RUN_SCHEDULES": "false", "QUIKAPP_ML_LAKE_FLUSH_SECONDS": "0.2",
-    }  # fmt: skip
-    service = open_service(Settings.from_environment(given))
-    service.start()
-    service.experiment_guard.close()  # it would teach by itself
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    deliver(generate(SampleConfig(users=120, days=1, until=midnight)), intake_sink(service.intake))
-    yield service
-    service.close()
+    with started(tmp_path / "home") as service:
+        service.experiment_guard.close()  # it would teach by itself
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        deliver(generate(SampleConfig(users=120, days=1, until=midnight)), intake_sink(service.intake))
+        yield service
 
 
 def asked(client: httpx.Client, people: list[str]) -> dict[str, dict[str, Any]]:
@@ -62,12 +56,6 @@ def asked(client: httpx.Client, people: list[str]) -> dict[str, dict[str, Any]]:
             assert client.post("/api/ml/feedback", json=given).status_code < 300
         told[person] = answer["decision_id"]
     return {person: client.get(f"/api/ml/decisions/{decision}").json() for person, decision in told.items()}
-
-
-def settled(service: Service) -> None:
-    ends = time.monotonic() + 30
-    while service.spool.pending_bytes and time.monotonic() < ends:
-        time.sleep(0.1)
 
 
 def test_it_learns_and_every_answer_has_its_true_propensity(service: Service) -> None:

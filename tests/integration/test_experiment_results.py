@@ -1,6 +1,5 @@
 """An experiment on recommendations in the sample workspace: who clicks more is found, who does not is not."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +10,13 @@ import httpx
 import pytest
 
 from quikapp_ml.api.app import create_app
-from quikapp_ml.bootstrap import Service, open_service
+from quikapp_ml.bootstrap import Service
 from quikapp_ml.experiments.report import report
 from quikapp_ml.importers.delivery import deliver, intake_sink
 from quikapp_ml.importers.sample import SampleConfig, generate
 from quikapp_ml.serving.experiments import spec_of
-from quikapp_ml.settings import Settings
 from support.server import Server
+from support.whole_service import settled, started
 
 ONE = "/api/ml/experiments/mixed-lists"
 SPEC: dict[str, Any] = {
@@ -40,16 +39,10 @@ N_PEOPLE = 240
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    given = {
-        "QUIKAPP_ML_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": "memory://",
-        "QUIKAPP_ML_RUN_SCHEDULES": "false", "QUIKAPP_ML_LAKE_FLUSH_SECONDS": "0.2",
-    }  # fmt: skip
-    service = open_service(Settings.from_environment(given))
-    service.start()
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    deliver(generate(SampleConfig(users=N_PEOPLE, days=2, until=midnight)), intake_sink(service.intake))
-    yield service
-    service.close()
+    with started(tmp_path / "home") as service:
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        deliver(generate(SampleConfig(users=N_PEOPLE, days=2, until=midnight)), intake_sink(service.intake))
+        yield service
 
 
 def clicked(client: httpx.Client, people: list[str]) -> dict[str, str]:
@@ -64,12 +57,6 @@ def clicked(client: httpx.Client, people: list[str]) -> dict[str, str]:
             if rng.random() < chance:
                 assert client.post("/api/ml/feedback", json={**given, "action": action}).status_code < 300
     return variants
-
-
-def settled(service: Service) -> None:
-    ends = time.monotonic() + 30
-    while service.spool.pending_bytes and time.monotonic() < ends:
-        time.sleep(0.1)
 
 
 def test_a_better_variant_is_found_and_an_equal_one_is_not(service: Service) -> None:

@@ -1,6 +1,5 @@
 """Weights changed while an experiment runs, in the whole service: who had an answer keeps the variant."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ import httpx
 import pytest
 
 from quikapp_ml.api.app import create_app
-from quikapp_ml.bootstrap import Service, open_service
-from quikapp_ml.settings import Settings
+from quikapp_ml.bootstrap import Service
 from support.server import Server
+from support.whole_service import settled, started
 
 ONE = "/api/ml/experiments/lists"
 SPEC: dict[str, Any] = {
@@ -31,25 +30,13 @@ WEIGHED = [{**SPEC["variants"][0], "weight": 0.0}, {**SPEC["variants"][1], "weig
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    given = {
-        "QUIKAPP_ML_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": "memory://",
-        "QUIKAPP_ML_RUN_SCHEDULES": "false", "QUIKAPP_ML_LAKE_FLUSH_SECONDS": "0.2",
-    }  # fmt: skip
-    service = open_service(Settings.from_environment(given))
-    service.start()
-    yield service
-    service.close()
+    with started(tmp_path / "home") as service:
+        yield service
 
 
 def variants(client: httpx.Client, people: range) -> list[str]:
     asked = [client.post("/api/ml/recommendations", json={"user_id": f"u{at}"}).json() for at in people]
     return [answer["experiment"]["variant"] for answer in asked]
-
-
-def settled(service: Service) -> None:
-    ends = time.monotonic() + 30
-    while service.spool.pending_bytes and time.monotonic() < ends:
-        time.sleep(0.1)
 
 
 def test_those_who_had_an_answer_keep_theirs_and_only_newcomers_are_compared(service: Service) -> None:
