@@ -16,12 +16,12 @@ def test_what_a_file_says(tmp_path: Path) -> None:
 def test_a_file_that_is_no_yaml_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "spec.yaml"
     file.write_bytes(content)
-    with pytest.raises(InvalidInput, match="spec.yaml is no YAML"):
+    with pytest.raises(InvalidInput, match=r"spec\.yaml is no YAML"):
         read_yaml(file)
 
 
 def test_files_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="nowhere.yaml cannot be read"):
+    with pytest.raises(NotFound, match=r"nowhere\.yaml cannot be read"):
         read_yaml(tmp_path / "nowhere.yaml")
-    with pytest.raises(InvalidInput, match="page.html cannot be written.*another --out"):
+    with pytest.raises(InvalidInput, match=r"page\.html cannot be written.*another --out"):
         write_page(tmp_path / "no folder" / "page.html", "")
