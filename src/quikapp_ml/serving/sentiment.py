@@ -59,7 +59,7 @@ class SentimentService:
 
         Raises Overloaded when too much waits already, and CancelledError when the caller left.
         """
-        with self._batcher.admitted(_tokens_about(question)):
+        with self._batcher.admitted(_tokens_about([message.content for message in question.messages])):
             return self._read(question, caller)
 
     def _read(self, question: SentimentQuestion, caller: Caller | None) -> SentimentAnswer:
@@ -98,7 +98,7 @@ class SentimentService:
         """Scores of texts that nobody asked for one by one: no decision is written down. Raises Overloaded."""
         loaded, model = loaded_model(self._models, SentimentClassifier)
         by_model = None if model is None else partial(self._scores, model, contents, None)
-        with self._batcher.admitted(sum(2 + len(content) // _LETTERS_A_TOKEN for content in contents)):
+        with self._batcher.admitted(_tokens_about(contents)):
             scores, is_degraded = or_rules(by_model, lambda: [scores_by_rules(content) for content in contents])
         return scores, answered_by(SentimentClassifier, loaded, is_degraded).ref, is_degraded
 
@@ -111,8 +111,8 @@ class SentimentService:
         return model.scores_by_vectors(windows, vectors)
 
 
-def _tokens_about(question: SentimentQuestion) -> int:
-    return sum(2 + len(message.content) // _LETTERS_A_TOKEN for message in question.messages)
+def _tokens_about(contents: Sequence[str]) -> int:
+    return sum(2 + len(content) // _LETTERS_A_TOKEN for content in contents)
 
 
 def readable_of(question: SentimentQuestion) -> list[SentimentMessage]:
